@@ -1,0 +1,79 @@
+//! Permissions: `resource:action`, with `*` standing for any resource or any action.
+
+/// Whether a granted permission covers the wanted one.
+///
+/// Each is `resource:action`. In `granted`, a part that is exactly `*` matches any part; `*` alone
+/// is the same as `*:*`. In `wanted`, `*` is an ordinary character: asking for `notes:*` is
+/// answered by `notes:*` or `*:*` only. Anything that is not of this form matches nothing.
+///
+/// ```
+/// use gatehouse_core::permission::covers;
+/// assert!(covers("notes:*", "notes:read"));
+/// assert!(!covers("notes:read", "notes:*"));
+/// ```
+#[must_use]
+pub fn covers(granted: &str, wanted: &str) -> bool {
+    let Some((wanted_resource, wanted_action)) = split(wanted) else { return false };
+    if granted == "*" {
+        return true;
+    }
+    let Some((resource, action)) = split(granted) else { return false };
+    (resource == "*" || resource == wanted_resource) && (action == "*" || action == wanted_action)
+}
+
+/// Whether the text is a well-formed permission: two non-empty parts of letters, digits, `_`, `-`,
+/// `.` or a lone `*`, with one colon between, up to 128 bytes.
+#[must_use]
+pub fn is_well_formed(permission: &str) -> bool {
+    permission.len() <= 128 && split(permission).is_some_and(|(r, a)| is_part(r) && is_part(a))
+}
+
+fn split(permission: &str) -> Option<(&str, &str)> {
+    let (resource, action) = permission.split_once(':')?;
+    (!resource.is_empty() && !action.is_empty() && !action.contains(':')).then_some((resource, action))
+}
+
+fn is_part(part: &str) -> bool {
+    part == "*"
+        || (!part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{covers, is_well_formed};
+
+    #[test]
+    fn wildcards_stand_for_one_part() {
+        for (granted, wanted, expected) in [
+            ("notes:read", "notes:read", true),
+            ("notes:*", "notes:read", true),
+            ("*:read", "notes:read", true),
+            ("*:*", "notes:read", true),
+            ("*", "notes:read", true),
+            ("*:read", "notes:write", false),
+            ("notes:*", "note:read", false),
+            ("note", "note:read", false),
+            ("notes:read", "notes:*", false),
+            ("notes:*", "notes:*", true),
+            ("notes:read", "notes:read:all", false),
+            ("*", "notes", false),
+            ("*", "", false),
+            ("", "", false),
+            (":", ":", false),
+            ("Notes:read", "notes:read", false),
+        ] {
+            assert_eq!(covers(granted, wanted), expected, "{granted} covers {wanted}");
+        }
+    }
+
+    #[test]
+    fn only_two_named_parts_are_well_formed() {
+        for good in ["notes:read", "*:*", "a.b-c_d:*"] {
+            assert!(is_well_formed(good), "{good}");
+        }
+        for bad in ["", "notes", "notes:", ":read", "a:b:c", "a b:c", "no*:x", "é:x"] {
+            assert!(!is_well_formed(bad), "{bad}");
+        }
+    }
+}

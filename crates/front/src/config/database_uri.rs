@@ -1,0 +1,144 @@
+//! A libpq connection string: `postgresql://…` or `key=value …`, with libpq's environment names
+//! (`PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`) for what it leaves out.
+
+mod syntax;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Secret;
+
+type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Where a server may listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Tcp { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+/// How to reach and enter a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DatabaseUri {
+    /// Tried in this order; at least one.
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) user: String,
+    pub(crate) password: Option<Secret>,
+    pub(crate) database: String,
+    pub(crate) application_name: String,
+    /// Command-line options for the backend, as in `PGOPTIONS`.
+    pub(crate) options: Option<String>,
+    /// For one endpoint, name resolution and authentication included.
+    pub(crate) connect_timeout: Duration,
+}
+
+const DEFAULT_SOCKET_DIRECTORY: &str = "/var/run/postgresql";
+const DEFAULT_PORT: u16 = 5432;
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Options of libpq that change nothing here whatever their value.
+const IGNORED: [&str; 9] = [
+    "client_encoding",
+    "fallback_application_name",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "sslcompression",
+    "tcp_user_timeout",
+];
+
+/// The options of a connection string in the order written; a later one wins.
+#[derive(Default)]
+struct Options(Vec<(String, String)>);
+
+impl Options {
+    fn find(&self, key: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(name, value)| name == key && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn find_or(&self, key: &str, environment: &str, lookup: &Lookup<'_>) -> Option<String> {
+        let inherited = || lookup(environment).filter(|value| !value.is_empty());
+        self.find(key).map(str::to_owned).or_else(inherited)
+    }
+}
+
+impl DatabaseUri {
+    /// Reads a connection string. The error says what is allowed and holds no part of the text.
+    pub(crate) fn parse(text: &str, lookup: &Lookup<'_>) -> Result<Self, String> {
+        let options = syntax::parse(text)?;
+        check(&options)?;
+        let user = options
+            .find_or("user", "PGUSER", lookup)
+            .or_else(|| lookup("USER"))
+            .ok_or("a connection string with a user")?;
+        Ok(Self {
+            endpoints: endpoints(&options, lookup)?,
+            password: options.find_or("password", "PGPASSWORD", lookup).map(Secret::new),
+            database: options.find_or("dbname", "PGDATABASE", lookup).unwrap_or_else(|| user.clone()),
+            application_name: options
+                .find_or("application_name", "PGAPPNAME", lookup)
+                .unwrap_or_else(|| "gatehouse".to_owned()),
+            options: options.find_or("options", "PGOPTIONS", lookup),
+            connect_timeout: connect_timeout(&options)?,
+            user,
+        })
+    }
+}
+
+fn check(options: &Options) -> Result<(), String> {
+    for (key, value) in &options.0 {
+        match key.as_str() {
+            "host" | "hostaddr" | "port" | "user" | "password" | "dbname" | "application_name"
+            | "options" | "connect_timeout" => {}
+            "sslmode" if matches!(value.as_str(), "disable" | "allow" | "prefer" | "") => {}
+            "sslmode" => {
+                return Err("sslmode disable, allow or prefer: this version has no TLS to the database".into());
+            }
+            "target_session_attrs" if matches!(value.as_str(), "any" | "") => {}
+            "target_session_attrs" => return Err("target_session_attrs=any, in this version".into()),
+            ignored if IGNORED.contains(&ignored) => {}
+            // The key is not told: in a malformed string it may be a piece of the password.
+            _ => return Err("only connection options that libpq documents".into()),
+        }
+    }
+    Ok(())
+}
+
+fn endpoints(options: &Options, lookup: &Lookup<'_>) -> Result<Vec<Endpoint>, String> {
+    let hosts = options.find("hostaddr").map(str::to_owned);
+    let hosts = hosts.or_else(|| options.find_or("host", "PGHOST", lookup));
+    let ports = options.find_or("port", "PGPORT", lookup).unwrap_or_default();
+    let ports: Vec<_> = ports.split(',').map(port).collect::<Result<_, _>>()?;
+    let hosts = hosts.unwrap_or_default();
+    let hosts: Vec<_> = hosts.split(',').collect();
+    if ports.len() > 1 && ports.len() != hosts.len() {
+        return Err("one port, or as many ports as hosts".into());
+    }
+    let port_of = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+    Ok(hosts.iter().enumerate().map(|(index, host)| endpoint(host, port_of(index))).collect())
+}
+
+fn endpoint(host: &str, port: u16) -> Endpoint {
+    let directory = if host.is_empty() { DEFAULT_SOCKET_DIRECTORY } else { host };
+    if directory.starts_with('/') {
+        Endpoint::Unix(PathBuf::from(directory).join(format!(".s.PGSQL.{port}")))
+    } else {
+        Endpoint::Tcp { host: host.to_owned(), port }
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    if text.is_empty() {
+        return Ok(DEFAULT_PORT);
+    }
+    text.parse().ok().filter(|&port| port > 0).ok_or_else(|| "a port from 1 to 65535".to_owned())
+}
+
+fn connect_timeout(options: &Options) -> Result<Duration, String> {
+    let Some(text) = options.find("connect_timeout") else { return Ok(DEFAULT_CONNECT_TIMEOUT) };
+    let seconds: u64 = text.parse().map_err(|_| "connect_timeout in whole seconds")?;
+    Ok(if seconds == 0 { DEFAULT_CONNECT_TIMEOUT } else { Duration::from_secs(seconds) })
+}

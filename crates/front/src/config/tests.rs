@@ -1,0 +1,122 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::{BindHost, Config, DatabaseUri, Endpoint, Family, LogLevel};
+
+fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
+    let lookup = |key: &str| {
+        let found = pairs.iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| (*value).to_owned()).or_else(|| (key == "USER").then(|| "me".to_owned()))
+    };
+    Config::read(&lookup).map_err(|error| error.to_string())
+}
+
+fn uri(text: &str) -> Result<DatabaseUri, String> {
+    DatabaseUri::parse(text, &|key| (key == "USER").then(|| "me".to_owned()))
+}
+
+#[test]
+fn without_any_variable_the_defaults_are_those_of_postgrest() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.listen.host, BindHost::Any(Family::V4));
+    assert_eq!(config.listen.port, 3000);
+    assert_eq!(config.schemas, ["public"]);
+    assert_eq!(config.extra_search_path, ["public"]);
+    assert_eq!(config.anon_role, None);
+    assert_eq!(config.pool.size, 10);
+    assert_eq!(config.pool.acquisition_timeout, Duration::from_secs(10));
+    assert_eq!(config.log_level, LogLevel::Error);
+    assert!(config.admin.is_none());
+}
+
+#[test]
+fn lists_are_split_at_commas_and_an_empty_search_path_is_empty() {
+    let config = read(&[("PGRST_DB_SCHEMAS", "api, other"), ("PGRST_DB_EXTRA_SEARCH_PATH", "")]).unwrap();
+    assert_eq!(config.schemas, ["api", "other"]);
+    assert!(config.extra_search_path.is_empty());
+}
+
+#[test]
+fn a_wrong_value_names_key_value_and_what_is_allowed() {
+    let error = read(&[("PGRST_SERVER_PORT", "http")]).unwrap_err();
+    assert_eq!(error, r#"PGRST_SERVER_PORT: "http" is not allowed; allowed: a whole number from 0 to 65535"#);
+    let error = read(&[("PGRST_DB_POOL", "0")]).unwrap_err();
+    assert!(error.starts_with(r#"PGRST_DB_POOL: "0""#), "{error}");
+    let error = read(&[("PGRST_LOG_LEVEL", "loud")]).unwrap_err();
+    assert!(error.ends_with("allowed: crit, error, warn, info, debug"), "{error}");
+}
+
+#[test]
+fn system_schemas_are_never_exposed() {
+    assert!(read(&[("PGRST_DB_SCHEMAS", "api,pg_catalog")]).is_err());
+}
+
+#[test]
+fn the_admin_port_is_not_the_main_port() {
+    assert!(read(&[("PGRST_ADMIN_SERVER_PORT", "3000")]).is_err());
+    let config = read(&[("PGRST_ADMIN_SERVER_PORT", "3001"), ("PGRST_SERVER_HOST", "::1")]).unwrap();
+    let admin = config.admin.unwrap();
+    assert_eq!((admin.host, admin.port), (BindHost::Named("::1".to_owned()), 3001));
+}
+
+#[test]
+fn settings_that_must_not_be_ignored_are_refused_without_their_value() {
+    let error = read(&[("PGRST_JWT_SECRET", "hunter2hunter2")]).unwrap_err();
+    assert!(error.starts_with("PGRST_JWT_SECRET:") && !error.contains("hunter2"), "{error}");
+    assert!(read(&[("PGRST_DB_TX_END", "rollback")]).is_err());
+    assert!(read(&[("PGRST_DB_TX_END", "commit")]).is_ok());
+}
+
+#[test]
+fn no_password_is_printed_by_errors_or_by_debug() {
+    let error = read(&[("PGRST_DB_URI", "postgres://u:hunter2@h:port/db")]).unwrap_err();
+    assert!(error.starts_with("PGRST_DB_URI:") && !error.contains("hunter2"), "{error}");
+    let config = read(&[("PGRST_DB_URI", "postgres://u:hunter2@h/db")]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_uri_gives_every_part() {
+    let parsed =
+        uri("postgresql://us%40er:p%3Aw@db.example:6000/my%20db?connect_timeout=3&application_name=x")
+            .unwrap();
+    assert_eq!(parsed.endpoints, [Endpoint::Tcp { host: "db.example".to_owned(), port: 6000 }]);
+    assert_eq!((parsed.user.as_str(), parsed.database.as_str()), ("us@er", "my db"));
+    assert_eq!(parsed.password.unwrap().expose(), "p:w");
+    assert_eq!(parsed.connect_timeout, Duration::from_secs(3));
+    assert_eq!(parsed.application_name, "x");
+}
+
+#[test]
+fn sockets_are_given_by_an_encoded_host_or_by_the_host_option() {
+    let expected = [Endpoint::Unix(Path::new("/tmp/s/.s.PGSQL.6000").to_owned())];
+    assert_eq!(uri("postgres://u@%2Ftmp%2Fs:6000/db").unwrap().endpoints, expected);
+    assert_eq!(uri("postgres://u@/db?host=/tmp/s&port=6000").unwrap().endpoints, expected);
+    assert_eq!(uri("host=/tmp/s port=6000 user=u").unwrap().endpoints, expected);
+    let default = [Endpoint::Unix(Path::new("/var/run/postgresql/.s.PGSQL.5432").to_owned())];
+    assert_eq!(uri("postgresql://").unwrap().endpoints, default);
+}
+
+#[test]
+fn pairs_may_be_quoted_and_later_ones_win() {
+    let parsed = uri(r"user=a user = 'o\'brien' password='two words' dbname=d host=h").unwrap();
+    assert_eq!((parsed.user.as_str(), parsed.database.as_str()), ("o'brien", "d"));
+    assert_eq!(parsed.password.unwrap().expose(), "two words");
+}
+
+#[test]
+fn several_hosts_are_tried_in_order() {
+    let tcp = |host: &str, port| Endpoint::Tcp { host: host.to_owned(), port };
+    assert_eq!(uri("postgres://u@a:1,b:2/d").unwrap().endpoints, [tcp("a", 1), tcp("b", 2)]);
+    assert_eq!(uri("postgres://u@a,b/d").unwrap().endpoints, [tcp("a", 5432), tcp("b", 5432)]);
+    assert_eq!(uri("postgres://u@[::1]:7/d").unwrap().endpoints, [tcp("::1", 7)]);
+    assert!(uri("host=a,b,c port=1,2 user=u").is_err());
+}
+
+#[test]
+fn what_would_be_unsafe_to_ignore_in_a_connection_string_is_refused() {
+    assert!(uri("postgres://u@h/d?sslmode=verify-full").is_err());
+    assert!(uri("postgres://u@h/d?target_session_attrs=read-write").is_err());
+    assert!(uri("postgres://u@h/d?unknown=1").is_err());
+    assert!(uri("user=u password='open").is_err());
+}

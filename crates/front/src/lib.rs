@@ -1,0 +1,28 @@
+//! The HTTP front of `pg_gatehouse`: HTTP to SQL and back, and the `gatehouse` command line.
+//!
+//! The modules are the way of a request, in order:
+//! [`router`] → [`request`] (parse) → [`plan`] (against the [`schema_cache`]) → [`sql`] (text and
+//! parameters) → [`tx`] (one transaction, one flight) → [`response`], or [`error`].
+//! Everything before [`tx`] is pure: no connection is taken before the request is known to be good.
+//! The database is the authority: the front holds no key, decides nothing about a caller and only
+//! passes the token on.
+
+mod access_log;
+mod app;
+mod auth;
+mod cli;
+mod config;
+mod data;
+mod error;
+mod health;
+mod pg;
+mod plan;
+mod request;
+mod response;
+mod router;
+mod schema_cache;
+mod server;
+mod sql;
+mod tx;
+
+pub use cli::run;

@@ -1,0 +1,33 @@
+//! Brings a connection whose request went away back to rest.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use postgres_protocol::message::frontend;
+use tokio::time::timeout;
+
+use super::connection::{Connection, State};
+use super::socket::Socket;
+
+/// How long a statement that nobody waits for may go on by itself.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long asking it to stop may take.
+const CANCEL: Duration = Duration::from_secs(5);
+
+/// Reads to the end of the pipeline in flight. If that takes long, the server is asked to cancel
+/// the statement and the connection is given up: a late cancellation must not hit the next
+/// request. `None` when given up; the server then ends the transaction by itself.
+pub(super) async fn drain(mut connection: Connection) -> Option<Connection> {
+    if timeout(GRACE, connection.finish(0)).await.is_ok() {
+        return (connection.state() == State::Idle).then_some(connection);
+    }
+    let _ = timeout(CANCEL, cancel(&connection)).await;
+    None
+}
+
+/// Source: PostgreSQL documentation, "Canceling Requests in Progress".
+async fn cancel(connection: &Connection) -> std::io::Result<()> {
+    let mut output = BytesMut::new();
+    frontend::cancel_request(connection.key.process_id, connection.key.secret_key, &mut output);
+    Socket::open(&connection.endpoint).await?.write(&mut output).await
+}

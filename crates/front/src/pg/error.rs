@@ -1,0 +1,100 @@
+//! What can go wrong between the front and the database.
+
+use std::io;
+
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::message::backend::ErrorFields;
+
+/// Why a pipeline gave no rows.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PgError {
+    /// No connection became free in time.
+    #[error("no pooled connection became free in time")]
+    AcquisitionTimeout,
+    /// The connection broke.
+    #[error("the connection to the database broke: {0}")]
+    Broken(#[source] io::Error),
+    /// No server could be reached, or it did not let us in.
+    #[error("no connection to the database: {0}")]
+    Connect(#[source] ConnectError),
+    /// A statement failed.
+    #[error("the database refused step {step}: {error}")]
+    Database {
+        /// Which step of the pipeline, from 0; the number of steps for the commit itself.
+        step: usize,
+        error: Box<DbError>,
+    },
+}
+
+/// Why no connection was made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("it asks for a way of authentication that is not supported")]
+    Method,
+    #[error("it asks for a password and none is configured")]
+    NoPassword,
+    #[error("{0}")]
+    Refused(Box<DbError>),
+    #[error("it did not answer in time")]
+    Timeout,
+}
+
+impl PgError {
+    /// Whether trying again can not help: the server is there and refuses who we are.
+    pub(crate) fn is_permanent(&self) -> bool {
+        match self {
+            Self::Connect(ConnectError::Method | ConnectError::NoPassword) => true,
+            Self::Connect(ConnectError::Refused(error)) => error.is_class("28") || error.code() == "3D000",
+            _ => false,
+        }
+    }
+}
+
+/// What the server says of a failed statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DbError {
+    code: String,
+    pub(crate) message: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) hint: Option<String>,
+}
+
+impl std::fmt::Display for DbError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.code, self.message)
+    }
+}
+
+impl DbError {
+    pub(super) fn read(mut fields: ErrorFields<'_>) -> io::Result<Self> {
+        let mut error = Self::default();
+        while let Some(field) = fields.next()? {
+            let value = String::from_utf8_lossy(field.value_bytes()).into_owned();
+            match field.type_() {
+                b'C' => error.code = value,
+                b'M' => error.message = value,
+                b'D' => error.detail = Some(value),
+                b'H' => error.hint = Some(value),
+                _ => {}
+            }
+        }
+        Ok(error)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned(), ..Self::default() }
+    }
+
+    /// The SQLSTATE.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Whether the SQLSTATE is of this class, its first two characters.
+    pub(crate) fn is_class(&self, class: &str) -> bool {
+        self.code.starts_with(class)
+    }
+}

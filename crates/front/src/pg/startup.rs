@@ -1,0 +1,148 @@
+//! The start of a connection: start-up message, authentication, and the wait for the first
+//! `ReadyForQuery`.
+//!
+//! Source: PostgreSQL documentation, "Message Flow: Start-up"; RFC 5802 for SCRAM.
+
+use std::io;
+
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
+use postgres_protocol::message::frontend;
+
+use super::error::{ConnectError, DbError};
+use super::socket::Socket;
+use crate::config::{DatabaseUri, Endpoint, Secret};
+
+/// What identifies a backend to a request to cancel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct BackendKey {
+    pub(super) process_id: i32,
+    pub(super) secret_key: i32,
+}
+
+/// A stream in the middle of logging in.
+pub(super) struct Startup<'a> {
+    pub(super) socket: Socket,
+    /// Received and not yet read.
+    pub(super) input: BytesMut,
+    uri: &'a DatabaseUri,
+    key: BackendKey,
+}
+
+impl<'a> Startup<'a> {
+    /// Connects to one endpoint and logs in.
+    pub(super) async fn run(
+        uri: &'a DatabaseUri,
+        endpoint: &Endpoint,
+    ) -> Result<(Self, BackendKey), ConnectError> {
+        let socket = Socket::open(endpoint).await?;
+        let input = BytesMut::with_capacity(8 * 1024);
+        let mut startup = Self { socket, input, uri, key: BackendKey::default() };
+        startup.send_startup().await?;
+        startup.authenticate().await?;
+        startup.wait_until_ready().await?;
+        let key = startup.key;
+        Ok((startup, key))
+    }
+
+    async fn send_startup(&mut self) -> Result<(), ConnectError> {
+        let mut parameters = vec![
+            ("user", self.uri.user.as_str()),
+            ("database", &self.uri.database),
+            ("application_name", &self.uri.application_name),
+            ("client_encoding", "UTF8"),
+        ];
+        parameters.extend(self.uri.options.as_deref().map(|options| ("options", options)));
+        let mut output = BytesMut::new();
+        frontend::startup_message(parameters, &mut output)?;
+        Ok(self.socket.write(&mut output).await?)
+    }
+
+    async fn authenticate(&mut self) -> Result<(), ConnectError> {
+        match self.receive().await? {
+            Message::AuthenticationOk => return Ok(()),
+            Message::AuthenticationCleartextPassword => {
+                let password = self.password()?.as_bytes();
+                self.send(|output| frontend::password_message(password, output)).await?;
+            }
+            Message::AuthenticationMd5Password(body) => {
+                let password = self.password()?.as_bytes();
+                let hash = md5_hash(self.uri.user.as_bytes(), password, body.salt());
+                self.send(|output| frontend::password_message(hash.as_bytes(), output)).await?;
+            }
+            Message::AuthenticationSasl(body) => self.scram(&body).await?,
+            _ => return Err(ConnectError::Method),
+        }
+        match self.receive().await? {
+            Message::AuthenticationOk => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn scram(&mut self, body: &AuthenticationSaslBody) -> Result<(), ConnectError> {
+        let mut mechanisms = body.mechanisms();
+        while let Some(mechanism) = mechanisms.next()? {
+            if mechanism == SCRAM_SHA_256 {
+                return self.scram_sha_256().await;
+            }
+        }
+        Err(ConnectError::Method)
+    }
+
+    async fn scram_sha_256(&mut self) -> Result<(), ConnectError> {
+        let mut scram = ScramSha256::new(self.password()?.as_bytes(), ChannelBinding::unsupported());
+        self.send(|output| frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), output)).await?;
+        let Message::AuthenticationSaslContinue(body) = self.receive().await? else {
+            return Err(unexpected());
+        };
+        scram.update(body.data())?;
+        self.send(|output| frontend::sasl_response(scram.message(), output)).await?;
+        let Message::AuthenticationSaslFinal(body) = self.receive().await? else { return Err(unexpected()) };
+        Ok(scram.finish(body.data())?)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), ConnectError> {
+        loop {
+            match self.receive().await? {
+                Message::BackendKeyData(body) => {
+                    self.key = BackendKey { process_id: body.process_id(), secret_key: body.secret_key() };
+                }
+                Message::ReadyForQuery(_) => return Ok(()),
+                Message::ParameterStatus(_) | Message::NoticeResponse(_) => {}
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn password(&self) -> Result<&'a str, ConnectError> {
+        self.uri.password.as_ref().map(Secret::expose).ok_or(ConnectError::NoPassword)
+    }
+
+    async fn send(
+        &mut self,
+        write: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<(), ConnectError> {
+        let mut output = BytesMut::new();
+        write(&mut output)?;
+        Ok(self.socket.write(&mut output).await?)
+    }
+
+    async fn receive(&mut self) -> Result<Message, ConnectError> {
+        loop {
+            match Message::parse(&mut self.input)? {
+                Some(Message::ErrorResponse(body)) => {
+                    return Err(ConnectError::Refused(Box::new(DbError::read(body.fields())?)));
+                }
+                Some(message) => return Ok(message),
+                None => self.socket.read(&mut self.input).await?,
+            }
+        }
+    }
+}
+
+fn unexpected() -> ConnectError {
+    ConnectError::Io(io::Error::new(io::ErrorKind::InvalidData, "unexpected message while logging in"))
+}

@@ -1,0 +1,64 @@
+-- What must hold for every object of the extension, also those that will be added.
+begin;
+select tap.plan(8);
+
+create temp view own_function as
+select p.*, p.oid::regprocedure::text as signature, l.lanname
+  from pg_depend as d
+  join pg_proc as p on p.oid = d.objid
+  join pg_language as l on l.oid = p.prolang
+ where d.deptype = 'e' and d.classid = 'pg_proc'::regclass
+   and d.refobjid = (select oid from pg_extension where extname = 'pg_gatehouse')
+   and p.proname not like 'test\_%';
+
+create temp view own_table as
+select c.*
+  from pg_depend as d
+  join pg_class as c on c.oid = d.objid
+ where d.deptype = 'e' and d.classid = 'pg_class'::regclass and c.relkind in ('r', 'p', 'v', 'S')
+   and d.refobjid = (select oid from pg_extension where extname = 'pg_gatehouse');
+
+select tap.cmp_ok((select count(*) from own_function), '>', 30::bigint, 'the functions are found');
+
+select tap.is_empty(
+    $$ select signature from own_function
+        where lanname <> 'c' and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false) $$,
+    'every function that resolves names pins its search_path');
+
+select tap.is_empty(
+    $$ select signature from own_function
+        where proacl is null or exists (select from aclexplode(proacl) where grantee = 0) $$,
+    'no function is executable by public');
+
+select tap.is_empty(
+    $$ select signature from own_function where obj_description(oid, 'pg_proc') is null $$,
+    'every function has a comment');
+
+select tap.is_empty(
+    $$ select c.relname, coalesce(r.rolname, 'public')
+         from own_table as c, aclexplode(c.relacl) as a
+         left join pg_roles as r on r.oid = a.grantee
+        where a.grantee <> c.relowner $$,
+    'no role but the owner has any right on a table');
+
+select tap.is_empty(
+    $$ select c.relname from own_table as c
+        where c.relkind in ('r', 'p') and obj_description(c.oid, 'pg_class') is null $$,
+    'every table has a comment');
+
+select tap.is_empty(
+    $$ select f.conrelid::regclass, f.conname
+         from pg_constraint as f
+         join own_table as c on c.oid = f.conrelid
+        where f.contype = 'f'
+          and not exists (select from pg_index as i
+                           where i.indrelid = f.conrelid and i.indkey[0] = f.conkey[1]) $$,
+    'every foreign key is indexed');
+
+select tap.is(
+    (select string_agg(proname, ' ' order by proname) from own_function where prosecdef),
+    'create_tenant end_sessions jwks mint_token open_session record_event revoke_signing_key rotate_signing_key sign_in sign_up',
+    'these functions and no others run with the owner''s rights');
+
+select * from tap.finish();
+rollback;

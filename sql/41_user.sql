@@ -1,0 +1,89 @@
+-- Users.
+
+create table auth."user" (
+    id uuid constraint user_pkey primary key default pg_catalog.gen_random_uuid(),
+    email text constraint user_email_check check (email = lower(btrim(email)) and length(email) <= 254),
+    password_hash text,
+    email_confirmed_at timestamptz,
+    app_metadata jsonb not null default '{}' constraint user_app_metadata_check check (jsonb_typeof(app_metadata) = 'object'),
+    user_metadata jsonb not null default '{}' constraint user_user_metadata_check check (jsonb_typeof(user_metadata) = 'object'),
+    is_anonymous boolean not null default false,
+    banned_until timestamptz,
+    last_sign_in_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+create unique index user_email_key on auth."user" (email);
+revoke all on table auth."user" from public;
+comment on table auth."user" is 'Users. Reached through functions only.';
+comment on column auth."user".email is 'Normalised: trimmed and lower-case.';
+comment on column auth."user".password_hash is 'PHC or modular-crypt string; null for users without a password.';
+comment on column auth."user".app_metadata is 'Written by the application; may decide.';
+comment on column auth."user".user_metadata is 'Written by the user; never decides anything.';
+select pg_catalog.pg_extension_config_dump('auth."user"', '');
+
+create function auth.normalize_email(email text)
+returns text
+language sql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when length(btrim(email)) <= 254 and btrim(email) ~ '^[^@[:space:][:cntrl:]<>,;:"]+@[^@[:space:][:cntrl:]<>,;:"]+\.[^@[:space:][:cntrl:]<>,;:"]+$'
+        then lower(btrim(email))
+    end
+$$;
+revoke all on function auth.normalize_email(text) from public;
+comment on function auth.normalize_email(text) is 'Internal: the e-mail address as it is stored; null when it is none.';
+
+create function auth.user_json("user" auth."user")
+returns jsonb
+language sql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_strip_nulls(jsonb_build_object(
+        'id', "user".id,
+        'aud', current_setting('pg_gatehouse.audience'),
+        'role', 'authenticated',
+        'email', coalesce("user".email, ''),
+        'phone', '',
+        'email_confirmed_at', "user".email_confirmed_at,
+        'confirmed_at', "user".email_confirmed_at,
+        'last_sign_in_at', "user".last_sign_in_at,
+        'app_metadata', auth.public_app_metadata("user"),
+        'identities', case when "user".email is null then '[]' else jsonb_build_array(jsonb_build_object(
+            'identity_id', "user".id,
+            'id', "user".id,
+            'user_id', "user".id,
+            'provider', 'email',
+            'email', "user".email,
+            'identity_data', jsonb_build_object(
+                'sub', "user".id,
+                'email', "user".email,
+                'email_verified', "user".email_confirmed_at is not null,
+                'phone_verified', false
+            ),
+            'last_sign_in_at', "user".last_sign_in_at,
+            'created_at', "user".created_at,
+            'updated_at', "user".updated_at
+        )) end,
+        'banned_until', "user".banned_until,
+        'is_anonymous', "user".is_anonymous,
+        'created_at', "user".created_at,
+        'updated_at', "user".updated_at
+    )) || jsonb_build_object('user_metadata', "user".user_metadata)
+$$;
+comment on function auth.user_json(auth."user") is 'Internal: a user as HTTP clients see it (Supabase Auth''s shape).';
+
+create function auth.public_app_metadata("user" auth."user")
+returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when "user".is_anonymous then "user".app_metadata
+        else '{"provider": "email", "providers": ["email"]}'::jsonb || "user".app_metadata
+    end
+$$;
+revoke all on function auth.public_app_metadata(auth."user") from public;
+revoke all on function auth.user_json(auth."user") from public;
+comment on function auth.public_app_metadata(auth."user") is 'Internal: app_metadata with the identity providers of the user.';

@@ -1,0 +1,11 @@
+-- Faults for tests; only the test build of the library has these functions.
+
+create function auth.test_panic()
+returns void language c volatile as 'MODULE_PATHNAME', 'test_panic_wrapper';
+revoke all on function auth.test_panic() from public;
+comment on function auth.test_panic() is 'Test: panics.';
+
+create function auth.test_index_panic(at bigint)
+returns integer language c volatile strict as 'MODULE_PATHNAME', 'test_index_panic_wrapper';
+revoke all on function auth.test_index_panic(bigint) from public;
+comment on function auth.test_index_panic(bigint) is 'Test: panics inside the standard library.';

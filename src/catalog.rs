@@ -1,0 +1,162 @@
+//! Reading the extension's own tables without SQL: no plan, no search_path, no permission and no
+//! operator of the caller takes part, and what is committed at this moment is seen, whatever
+//! snapshot the caller's transaction has.
+
+use std::ffi::CStr;
+
+use pgrx::{FromDatum, pg_sys};
+
+use crate::report::Refusal;
+
+/// A table of schema `auth`, open for reading.
+pub(crate) struct Table {
+    relation: pg_sys::Relation,
+}
+
+/// One row of it.
+pub(crate) struct Row<'a> {
+    tuple: pg_sys::HeapTuple,
+    table: &'a Table,
+}
+
+/// The oid of a relation of schema `auth`, if the extension is installed.
+pub(crate) fn relation(name: &CStr) -> Result<pg_sys::Oid, Refusal> {
+    // SAFETY: look-ups in the system caches by NUL-terminated names; missing ones give 0.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(c"pg_gatehouse".as_ptr(), true);
+        let schema = pg_sys::get_namespace_oid(c"auth".as_ptr(), true);
+        if extension == pg_sys::InvalidOid || schema == pg_sys::InvalidOid {
+            return Err(Refusal::ExtensionMissing);
+        }
+        match pg_sys::get_relname_relid(name.as_ptr(), schema) {
+            pg_sys::InvalidOid => Err(Refusal::ExtensionMissing),
+            oid => Ok(oid),
+        }
+    }
+}
+
+impl Table {
+    /// Opens it, with the lock that readers take.
+    pub(crate) fn open(name: &CStr) -> Result<Self, Refusal> {
+        let oid = relation(name)?;
+        // SAFETY: the oid was just looked up; table_open raises when it is gone meanwhile.
+        let relation = unsafe { pg_sys::table_open(oid, lock_mode()) };
+        Ok(Self { relation })
+    }
+
+    /// Its oid.
+    pub(crate) fn oid(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open.
+        unsafe { (*self.relation).rd_id }
+    }
+
+    /// Every row.
+    pub(crate) fn for_each<E>(&self, mut visit: impl FnMut(&Row) -> Result<(), E>) -> Result<(), E> {
+        self.scan(pg_sys::InvalidOid, &mut [], |row| visit(row).map(|()| true))
+    }
+
+    /// The row whose first column of the unique index `index`, a uuid, is `key`; none when `read`
+    /// is not called.
+    pub(crate) fn by_id<T>(
+        &self,
+        index: &CStr,
+        key: &[u8; 16],
+        read: impl FnOnce(&Row) -> T,
+    ) -> Result<Option<T>, Refusal> {
+        let index = relation(index)?;
+        let mut scan_key = pg_sys::ScanKeyData::default();
+        // SAFETY: the key outlives the scan; uuid_eq compares two uuids.
+        unsafe {
+            let first = self.column(c"id");
+            pg_sys::ScanKeyInit(
+                &raw mut scan_key,
+                first,
+                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                pg_sys::F_UUID_EQ.into(),
+                pg_sys::Datum::from(key.as_ptr()),
+            );
+        }
+        let (mut found, mut read) = (None, Some(read));
+        self.scan(index, &mut [scan_key], |row| {
+            found = read.take().map(|read| read(row));
+            Ok::<_, Refusal>(false)
+        })?;
+        Ok(found)
+    }
+
+    fn scan<E>(
+        &self,
+        index: pg_sys::Oid,
+        keys: &mut [pg_sys::ScanKeyData],
+        mut visit: impl FnMut(&Row) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        // SAFETY: the snapshot is registered for as long as the scan runs; systable scans work on
+        // any heap. On an error PostgreSQL cleans both up with the transaction.
+        unsafe {
+            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+            let count = i32::try_from(keys.len()).unwrap_or(0);
+            let scan = pg_sys::systable_beginscan(
+                self.relation,
+                index,
+                index != pg_sys::InvalidOid,
+                snapshot,
+                count,
+                keys.as_mut_ptr(),
+            );
+            let mut result = Ok(());
+            loop {
+                let tuple = pg_sys::systable_getnext(scan);
+                if tuple.is_null() {
+                    break;
+                }
+                match visit(&Row { tuple, table: self }) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        result = Err(error);
+                        break;
+                    }
+                }
+            }
+            pg_sys::systable_endscan(scan);
+            pg_sys::UnregisterSnapshot(snapshot);
+            result
+        }
+    }
+
+    fn column(&self, name: &CStr) -> pg_sys::AttrNumber {
+        // SAFETY: a look-up in the system cache; 0 when there is no such column.
+        unsafe { pg_sys::get_attnum(self.oid(), name.as_ptr()) }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // While an error unwinds, PostgreSQL closes what is open by itself.
+        if !std::thread::panicking() {
+            // SAFETY: opened in `open`, with the same lock.
+            unsafe { pg_sys::table_close(self.relation, lock_mode()) };
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The value of a column, copied; none when null.
+    pub(crate) fn get<T: FromDatum>(&self, column: &CStr) -> Option<T> {
+        let number = self.table.column(column);
+        let mut is_null = true;
+        // SAFETY: the tuple belongs to the open relation, and the caller names the column's type.
+        unsafe {
+            if number <= 0 {
+                return None;
+            }
+            let datum =
+                pg_sys::heap_getattr(self.tuple, number.into(), (*self.table.relation).rd_att, &mut is_null);
+            T::from_datum(datum, is_null)
+        }
+    }
+}
+
+fn lock_mode() -> pg_sys::LOCKMODE {
+    pg_sys::AccessShareLock.cast_signed()
+}

@@ -1,0 +1,21 @@
+//! Faults for tests, in the test build of the library only.
+
+use pgrx::prelude::*;
+
+use crate::report::{Refusal, answer};
+
+/// `auth.test_panic()`: panics as a bug would, with data in the message.
+#[pg_extern(sql = false)]
+#[expect(clippy::panic, reason = "it is what this is for")]
+fn test_panic() {
+    answer(|| -> Result<(), Refusal> { panic!("canary-of-a-secret") });
+}
+
+/// `auth.test_index_panic(at)`: panics inside the standard library.
+#[pg_extern(sql = false)]
+fn test_index_panic(at: i64) -> i32 {
+    answer(|| {
+        let list = [1, 2, 3];
+        Ok(list[usize::try_from(at).unwrap_or(usize::MAX)])
+    })
+}

@@ -1,0 +1,174 @@
+//! The keys of this database: verified against and signed with.
+//!
+//! Two caches stand before the table `auth.signing_key`. Each backend keeps the keys parsed
+//! (`LOCAL`); the cluster keeps their text in shared memory (`shared`), so that a new backend
+//! reads no table either. How a change reaches both:
+//!
+//! - A trigger on the table calls [`changed`], which sends a relcache invalidation for it. Every
+//!   backend of the database, also on a standby, gets it no later than the start of its next
+//!   transaction or its next look at a key, and drops its parsed keys.
+//! - The backend that changed the keys empties the shared entry right after its commit became
+//!   visible and before its client hears of it. An entry is filled only if nobody emptied it
+//!   since before the table was read.
+//! - On a standby nothing would empty the shared entry, so it is not used there.
+
+use std::collections::HashMap;
+
+use gatehouse_core::jwt::{Expectations, SigningKey, Unverified, VerificationKey, Verified};
+use gatehouse_core::{Error, claims::Claims};
+use pgrx::pg_sys;
+use serde_json::{Map, Value};
+
+use crate::report::{self, Refusal};
+use crate::{sealed, settings};
+
+mod master;
+mod record;
+pub(crate) mod shared;
+mod sql;
+
+use record::Record;
+pub(crate) use sql::random;
+
+/// `typ` of access tokens (RFC 9068 §2.1).
+pub(crate) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+struct Key {
+    key: VerificationKey,
+    algorithm: gatehouse_core::jwt::Algorithm,
+    /// Seconds since 1970 after which it verifies nothing more.
+    verify_until: Option<i64>,
+}
+
+#[derive(Default)]
+struct Keyring {
+    keys: HashMap<String, Key>,
+    signer: Option<SigningKey>,
+}
+
+static mut LOCAL: Option<Keyring> = None;
+/// The oid of the table that LOCAL was read from.
+static mut TABLE: pg_sys::Oid = pg_sys::InvalidOid;
+static mut CHANGED: bool = false;
+
+/// Asks PostgreSQL to tell of changes of the table; called once, by the postmaster.
+pub(crate) fn watch() {
+    // SAFETY: the callback is guarded and lives as long as the library.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), pg_sys::Datum::from(0)) };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    // SAFETY: backends are single-threaded. An invalid oid stands for every relation.
+    unsafe {
+        if relation == TABLE || relation == pg_sys::InvalidOid {
+            LOCAL = None;
+        }
+    }
+}
+
+/// The table was changed in this transaction.
+fn changed(table: pg_sys::Oid) {
+    // SAFETY: backends are single-threaded.
+    unsafe {
+        CHANGED = true;
+        LOCAL = None;
+        pg_sys::CacheInvalidateRelcacheByRelid(table);
+    }
+}
+
+/// The transaction has ended and, if committed, is visible to all.
+pub(crate) fn at_end(committed: bool) {
+    // SAFETY: backends are single-threaded.
+    unsafe {
+        if CHANGED && committed {
+            shared::empty(pg_sys::MyDatabaseId);
+        }
+        if CHANGED {
+            LOCAL = None;
+        }
+        CHANGED = false;
+    }
+}
+
+/// Another backend would commit it, without telling us.
+pub(crate) fn before_prepare() {
+    // SAFETY: backends are single-threaded.
+    if unsafe { CHANGED } {
+        report::raise(&Refusal::KeysInPreparedTransaction);
+    }
+}
+
+/// Verifies an access token of this database at `now` (seconds since 1970).
+pub(crate) fn verify(token: &str, now: i64) -> Result<Verified, Refusal> {
+    let token = Unverified::parse(token)?;
+    let kid = token.kid().ok_or(Error::TokenKeyUnknown)?;
+    let keyring = load()?;
+    let key = keyring.keys.get(kid).ok_or(Error::TokenKeyUnknown)?;
+    if key.verify_until.is_some_and(|until| until <= now) {
+        return Err(Error::TokenKeyUnknown.into());
+    }
+    let (issuer, audience) = (settings::issuer(), settings::audience());
+    let expectations = Expectations {
+        algorithms: &[key.algorithm],
+        audience: Some(&audience),
+        issuer: Some(&issuer),
+        leeway: 0,
+        required: &["exp", "iss", "aud"],
+        types: &[ACCESS_TOKEN_TYPE],
+        now,
+    };
+    Ok(token.verify_with(&key.key, &expectations)?)
+}
+
+/// Signs claims with the active key, as an access token.
+pub(crate) fn sign(claims: &Map<String, Value>) -> Result<String, Refusal> {
+    let keyring = load()?;
+    if keyring.signer.is_none() {
+        keyring.signer = Some(record::signer()?);
+    }
+    let signer = keyring.signer.as_ref().ok_or(Refusal::KeyMissing)?;
+    let header = Map::from_iter([("typ".to_owned(), Value::from(ACCESS_TOKEN_TYPE))]);
+    Ok(gatehouse_core::jwt::sign(claims, signer, signer.algorithm(), &header)?)
+}
+
+/// The claims of a verified token as policies read them.
+pub(crate) fn claims(verified: &Verified) -> Result<Claims, Refusal> {
+    Ok(Claims::read(verified, &settings::claim_paths())?)
+}
+
+/// The parsed keys, read anew if something changed.
+fn load() -> Result<&'static mut Keyring, Refusal> {
+    if !sealed::preloaded() {
+        return Err(Refusal::NotPreloaded);
+    }
+    // SAFETY: backends are single-threaded, and nothing that the borrow is used for runs SQL that
+    // could drop the keyring, but for `record::signer`, whose result is stored afterwards.
+    unsafe {
+        // Hear of changes now, also in the middle of a transaction.
+        pg_sys::AcceptInvalidationMessages();
+        let local = &mut *(&raw mut LOCAL);
+        if local.is_none() {
+            TABLE = crate::catalog::relation(c"signing_key")?;
+            let records = if CHANGED || pg_sys::RecoveryInProgress() {
+                record::read()?
+            } else {
+                shared::get_or_fill(pg_sys::MyDatabaseId, TABLE, record::read)?
+            };
+            *local = Some(parse(&records)?);
+        }
+        local.as_mut().ok_or(Refusal::KeyMissing)
+    }
+}
+
+fn parse(records: &[Record]) -> Result<Keyring, Refusal> {
+    let keys = records
+        .iter()
+        .map(|record| {
+            let key = VerificationKey::from_jwk(&record.jwk)?;
+            let algorithm = record.algorithm.parse()?;
+            Ok((record.kid.clone(), Key { key, algorithm, verify_until: record.verify_until }))
+        })
+        .collect::<Result<_, Refusal>>()?;
+    Ok(Keyring { keys, signer: None })
+}

@@ -1,0 +1,80 @@
+//! One row of `auth.signing_key`, as far as verifying needs it, and the private half of the
+//! active one.
+
+use gatehouse_core::Error;
+use gatehouse_core::jwt::{Algorithm, SigningKey, VerificationKey};
+use pgrx::datum::{JsonB, TimestampWithTimeZone};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::master;
+use crate::catalog::{Row, Table};
+use crate::report::{self, Refusal, Report};
+
+/// A key that verifies.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) kid: String,
+    pub(super) algorithm: String,
+    /// The public key; for HMAC the secret.
+    pub(super) jwk: Map<String, Value>,
+    pub(super) verify_until: Option<i64>,
+}
+
+/// Every key that may still verify.
+pub(super) fn read() -> Result<Vec<Record>, Refusal> {
+    let mut records = Vec::new();
+    Table::open(c"signing_key")?.for_each(|row| {
+        if text(row, c"status")? != "revoked" {
+            match record(row) {
+                Ok(record) => records.push(record),
+                // One bad key must not stand in the way of the others.
+                Err(refusal) => report::log(&format!("a signing key can not be used: {}", Report::from(&refusal).code)),
+            }
+        }
+        Ok::<_, Refusal>(())
+    })?;
+    Ok(records)
+}
+
+/// The active key, opened with the master key.
+pub(super) fn signer() -> Result<SigningKey, Refusal> {
+    let mut found = None;
+    Table::open(c"signing_key")?.for_each(|row| {
+        if text(row, c"status")? == "active" {
+            found = Some(signing_key(row)?);
+        }
+        Ok::<_, Refusal>(())
+    })?;
+    found.ok_or(Refusal::KeyMissing)
+}
+
+/// The row as a record whose key has been read once, so that it is known to be good.
+fn record(row: &Row) -> Result<Record, Refusal> {
+    let jwk = match row.get::<JsonB>(c"public_jwk") {
+        Some(JsonB(Value::Object(jwk))) => jwk,
+        // HMAC: what verifies is what signs.
+        None => signing_key(row)?.secret_jwk()?,
+        Some(_) => return Err(Error::KeyMalformed.into()),
+    };
+    VerificationKey::from_jwk(&jwk)?;
+    let verify_until = row.get::<TimestampWithTimeZone>(c"verify_until").map(unix_seconds);
+    Ok(Record { kid: text(row, c"kid")?, algorithm: text(row, c"algorithm")?, jwk, verify_until })
+}
+
+fn signing_key(row: &Row) -> Result<SigningKey, Refusal> {
+    let kid = text(row, c"kid")?;
+    let algorithm: Algorithm = text(row, c"algorithm")?.parse()?;
+    let sealed: Vec<u8> = row.get(c"private_key").ok_or(Refusal::KeyMissing)?;
+    let private = master::key()?.open(&sealed, &master::purpose(&kid))?;
+    Ok(SigningKey::from_der(algorithm, &private)?.with_kid(kid))
+}
+
+fn text(row: &Row, column: &std::ffi::CStr) -> Result<String, Refusal> {
+    row.get(column).ok_or_else(|| Error::KeyMalformed.into())
+}
+
+/// PostgreSQL counts microseconds since 2000.
+fn unix_seconds(time: TimestampWithTimeZone) -> i64 {
+    i64::from(time).div_euclid(1_000_000) + 946_684_800
+}

@@ -1,0 +1,87 @@
+//! The SQL functions around keys; `sql/44_signing_key.sql` declares and grants them.
+
+use gatehouse_core::jwt::{Algorithm, SigningKey};
+use gatehouse_core::vault::NONCE_BYTES;
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use serde_json::{Map, Value};
+
+use super::master;
+use crate::authenticate::now;
+use crate::report::{Refusal, answer};
+use crate::settings;
+
+/// `auth.generate_signing_key(algorithm)`: a fresh key, its private half already sealed.
+#[pg_extern(sql = false)]
+fn generate_signing_key(
+    algorithm: &str,
+) -> TableIterator<
+    'static,
+    (name!(kid, String), name!(public_jwk, Option<JsonB>), name!(private_key, Vec<u8>)),
+> {
+    answer(|| {
+        let algorithm: Algorithm = algorithm.parse()?;
+        let key = SigningKey::generate(algorithm)?;
+        let private = master::key()?.seal(&key.private, &master::purpose(&key.kid), nonce())?;
+        let public = (!algorithm.is_symmetric()).then(|| JsonB(Value::Object(key.public_jwk)));
+        Ok(TableIterator::once((key.kid, public, private)))
+    })
+}
+
+/// `auth.sign_access_token(claims)`: signs with the active key. `iss`, `aud`, `iat`, `nbf`, `exp`
+/// and `jti` are added where they are missing.
+#[pg_extern(sql = false)]
+fn sign_access_token(claims: JsonB) -> String {
+    answer(|| {
+        let Value::Object(mut claims) = claims.0 else {
+            return Err(gatehouse_core::Error::TokenMalformed.into());
+        };
+        complete(&mut claims);
+        super::sign(&claims)
+    })
+}
+
+fn complete(claims: &mut Map<String, Value>) {
+    let now = now();
+    let mut add = |name: &str, value: Value| {
+        claims.entry(name).or_insert(value);
+    };
+    add("iss", settings::issuer().into());
+    add("aud", settings::audience().into());
+    add("iat", now.into());
+    add("nbf", now.into());
+    add("exp", now.saturating_add(settings::access_token_ttl()).into());
+    add("jti", uuid::Builder::from_random_bytes(random()).into_uuid().to_string().into());
+}
+
+/// `auth.keyring_changed()`: the trigger on `auth.signing_key`.
+///
+/// # Safety
+/// Called by PostgreSQL only.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn gatehouse_keyring_changed(_: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    answer(|| {
+        super::changed(crate::catalog::relation(c"signing_key")?);
+        Ok::<_, Refusal>(pg_sys::Datum::from(0_usize))
+    })
+}
+
+/// Version 1 calling convention.
+#[unsafe(no_mangle)]
+extern "C-unwind" fn pg_finfo_gatehouse_keyring_changed() -> &'static pg_sys::Pg_finfo_record {
+    const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &VERSION_1
+}
+
+fn nonce() -> [u8; NONCE_BYTES] {
+    random()
+}
+
+/// Bytes of the server's strong random source.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // SAFETY: the buffer has that length.
+    let good = unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), N) };
+    assert!(good, "the server's random source failed");
+    bytes
+}

@@ -1,0 +1,86 @@
+//! pg_gatehouse, the PostgreSQL extension: glue between PostgreSQL and `gatehouse-core`.
+//!
+//! No policy and no cryptography lives here. A file for each thing PostgreSQL lends us:
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`settings`] | every `pg_gatehouse.*` setting |
+//! | [`sealed`] | the sealed session: the token setting, its block of claims, the role lock |
+//! | [`authenticate`] | `auth.authenticate`, `auth.pre_request` |
+//! | [`claims`] | `auth.uid()` and its kin: what policies read |
+//! | [`keyring`] | keys, cached in shared memory and in the backend |
+//! | [`catalog`] | reading the extension's own tables without SQL |
+//! | [`password`], [`jwt`] | the pure functions |
+//! | [`transaction`] | what happens when a transaction ends |
+//! | [`report`] | the only place that raises |
+//!
+//! The SQL side is in `sql/`, in reading order.
+
+use pgrx::prelude::*;
+use pgrx::{pg_shmem_init, pg_sys};
+
+mod authenticate;
+mod catalog;
+mod claims;
+#[cfg(feature = "fault_injection")]
+mod fault;
+mod jwt;
+mod keyring;
+mod password;
+mod report;
+mod sealed;
+mod settings;
+mod transaction;
+
+pgrx::pg_module_magic!(name, version);
+
+extension_sql_file!("../sql/00_schema.sql", name = "00_schema", bootstrap);
+extension_sql_file!("../sql/10_password.sql", name = "10_password", requires = ["00_schema"]);
+extension_sql_file!("../sql/20_jwt.sql", name = "20_jwt", requires = ["10_password"]);
+extension_sql_file!("../sql/30_sealed.sql", name = "30_sealed", requires = ["20_jwt"]);
+extension_sql_file!("../sql/40_tenant.sql", name = "40_tenant", requires = ["30_sealed"]);
+extension_sql_file!("../sql/41_user.sql", name = "41_user", requires = ["40_tenant"]);
+extension_sql_file!("../sql/42_membership.sql", name = "42_membership", requires = ["41_user"]);
+extension_sql_file!("../sql/43_session.sql", name = "43_session", requires = ["42_membership"]);
+extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_session"]);
+extension_sql_file!("../sql/45_audit_event.sql", name = "45_audit_event", requires = ["44_signing_key"]);
+extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["45_audit_event"]);
+extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
+extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
+extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["52_create_tenant"]);
+#[cfg(feature = "fault_injection")]
+extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);
+
+/// Called when the library is loaded: by the postmaster (preloaded) or by one backend.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    report::silence_backtraces();
+    settings::define();
+    // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
+    let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
+    sealed::define(preloaded);
+    if preloaded {
+        // Once, before the server forks: all backends share the dictionaries.
+        gatehouse_core::password::warm_up();
+        pg_shmem_init!(KEYRING);
+        transaction::watch();
+        keyring::watch();
+    }
+    reserve_prefix();
+}
+
+use keyring::shared::KEYRING;
+
+/// Misspelt `pg_gatehouse.*` settings are errors instead of placeholders.
+fn reserve_prefix() {
+    // SAFETY: the argument is a NUL-terminated literal.
+    #[cfg(not(feature = "pg14"))]
+    unsafe {
+        pg_sys::MarkGUCPrefixReserved(c"pg_gatehouse".as_ptr());
+    }
+    // SAFETY: as above.
+    #[cfg(feature = "pg14")]
+    unsafe {
+        pg_sys::EmitWarningsOnPlaceholders(c"pg_gatehouse".as_ptr());
+    }
+}

@@ -1,0 +1,59 @@
+//! `auth.hash_password` and its kin: arguments → core → result.
+
+use gatehouse_core::password;
+use pgrx::prelude::*;
+
+use crate::keyring::random;
+use crate::report::answer;
+use crate::settings;
+
+/// `auth.hash_password(password, algorithm, cost)`
+#[pg_extern(sql = false)]
+fn hash_password(password: &str, algorithm: Option<&str>, cost: Option<i32>) -> String {
+    answer(|| {
+        let settings = settings::hashing().overridden(algorithm, cost)?;
+        Ok(password::hash(password, &settings, &random())?)
+    })
+}
+
+/// `auth.verify_password(password, hash)`
+#[pg_extern(sql = false)]
+fn verify_password(password: &str, hash: &str) -> bool {
+    answer(|| Ok(password::verify(password, hash)?))
+}
+
+/// `auth.verify_credential(password, hash)`: for sign-in. Without a hash, and whatever is wrong
+/// with it, the work is that of a real one and the answer is no.
+#[pg_extern(sql = false)]
+fn verify_credential(password: Option<&str>, hash: Option<&str>) -> bool {
+    answer(|| {
+        let password = password.unwrap_or_default();
+        if let Some(Ok(answer)) = hash.map(|hash| password::verify(password, hash)) {
+            return Ok(answer);
+        }
+        password::verify(password, &password::dummy_hash(&settings::hashing()))?;
+        Ok(false)
+    })
+}
+
+/// `auth.password_needs_rehash(hash)`
+#[pg_extern(sql = false)]
+fn password_needs_rehash(hash: &str) -> bool {
+    answer(|| Ok(password::needs_rehash(hash, &settings::hashing())?))
+}
+
+/// `auth.check_password(password, context)`
+#[pg_extern(sql = false)]
+fn check_password(
+    password: &str,
+    context: Vec<Option<String>>,
+) -> TableIterator<'static, (name!(ok, bool), name!(score, i32), name!(reasons, Vec<String>))> {
+    answer(|| {
+        let product = settings::product_name();
+        let mut words: Vec<&str> = context.iter().flatten().map(String::as_str).collect();
+        words.push(&product);
+        let assessment = password::check(password, &words, &settings::policy());
+        let reasons = assessment.reasons.iter().map(ToString::to_string).collect();
+        Ok(TableIterator::once((assessment.ok, assessment.score.into(), reasons)))
+    })
+}

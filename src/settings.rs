@@ -1,0 +1,235 @@
+//! Every `pg_gatehouse.*` setting with context, range and unit, but for the token itself
+//! (`sealed.rs`).
+//!
+//! All are superuser-only: who may set a cost or a claim path decides who gets in.
+
+use std::ffi::{CStr, CString};
+
+use gatehouse_core::claims::{ClaimPaths, path_is_trustworthy};
+use gatehouse_core::password::{Algorithm, HashSettings, Policy};
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use pgrx::pg_sys;
+
+#[derive(Clone, Copy, PostgresGucEnum)]
+#[expect(non_camel_case_types, reason = "pgrx makes the values of the setting from these names")]
+enum HashAlgorithm {
+    bcrypt,
+    argon2id,
+}
+
+static PASSWORD_ALGORITHM: GucSetting<HashAlgorithm> = GucSetting::<HashAlgorithm>::new(HashAlgorithm::bcrypt);
+static BCRYPT_COST: GucSetting<i32> = GucSetting::<i32>::new(12);
+static ARGON2_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(19_456);
+static ARGON2_ITERATIONS: GucSetting<i32> = GucSetting::<i32>::new(2);
+static ARGON2_PARALLELISM: GucSetting<i32> = GucSetting::<i32>::new(1);
+static PASSWORD_MIN_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(15);
+static PASSWORD_MIN_SCORE: GucSetting<i32> = GucSetting::<i32>::new(2);
+static PRODUCT_NAME: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static ISSUER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"pg_gatehouse"));
+static AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"authenticated"));
+static ACCESS_TOKEN_TTL: GucSetting<i32> = GucSetting::<i32>::new(900);
+static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static PERMISSIONS_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static TRUST_REQUEST_CLAIMS: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// Defines them all.
+pub(crate) fn define() {
+    define_password();
+    define_tokens();
+    define_claims();
+}
+
+fn define_password() {
+    GucRegistry::define_enum_guc(
+        c"pg_gatehouse.password_algorithm",
+        c"Algorithm for new password hashes: bcrypt or argon2id.",
+        c"Existing hashes of other algorithms keep verifying and are replaced at the next sign-in.",
+        &PASSWORD_ALGORITHM,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    int(c"pg_gatehouse.bcrypt_cost", c"Cost of new bcrypt hashes, 10 to 16: 2^cost rounds.", &BCRYPT_COST, 10, 16);
+    define_int(
+        c"pg_gatehouse.argon2_memory",
+        c"Memory of new argon2id hashes, 7 MiB to 1 GiB.",
+        &ARGON2_MEMORY,
+        (7_168, 1_048_576),
+        GucFlags::UNIT_KB,
+    );
+    int(c"pg_gatehouse.argon2_iterations", c"Passes of new argon2id hashes, 1 to 16.", &ARGON2_ITERATIONS, 1, 16);
+    int(c"pg_gatehouse.argon2_parallelism", c"Lanes of new argon2id hashes, 1 to 16.", &ARGON2_PARALLELISM, 1, 16);
+    int(
+        c"pg_gatehouse.password_min_length",
+        c"Least number of characters in a new password, 6 to 128.",
+        &PASSWORD_MIN_LENGTH,
+        6,
+        128,
+    );
+    int(
+        c"pg_gatehouse.password_min_score",
+        c"Least strength of a new password as zxcvbn estimates it, 0 to 4.",
+        &PASSWORD_MIN_SCORE,
+        0,
+        4,
+    );
+    string(
+        c"pg_gatehouse.product_name",
+        c"Name of your product; passwords must not be built on it.",
+        &PRODUCT_NAME,
+        GucContext::Suset,
+    );
+}
+
+fn define_tokens() {
+    string(c"pg_gatehouse.issuer", c"The iss claim of this database's tokens.", &ISSUER, GucContext::Suset);
+    string(c"pg_gatehouse.audience", c"The aud claim of this database's tokens.", &AUDIENCE, GucContext::Suset);
+    define_int(
+        c"pg_gatehouse.access_token_ttl",
+        c"Life of an access token, 1 minute to 1 day.",
+        &ACCESS_TOKEN_TTL,
+        (60, 86_400),
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_string_guc(
+        c"pg_gatehouse.master_key_file",
+        c"File with the 256-bit master key as 64 hexadecimal digits.",
+        c"Private keys are encrypted under it. Only the server's user may read the file.",
+        &MASTER_KEY_FILE,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+}
+
+fn define_claims() {
+    claim(c"pg_gatehouse.tenant_claim", c"Path of the claim that names the active tenant.", &TENANT_CLAIM);
+    claim(c"pg_gatehouse.role_claim", c"Path of the claim that names the database role.", &ROLE_CLAIM);
+    claim(c"pg_gatehouse.permissions_claim", c"Path of the claim that lists permissions.", &PERMISSIONS_CLAIM);
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.trust_request_claims",
+        c"Without a sealed session, believe request.jwt.claims as PostgREST sets it.",
+        c"Any SQL in the session can then forge claims: leave it off unless nobody but PostgREST can send SQL.",
+        &TRUST_REQUEST_CLAIMS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+}
+
+fn int(name: &'static CStr, about: &'static CStr, setting: &'static GucSetting<i32>, min: i32, max: i32) {
+    define_int(name, about, setting, (min, max), GucFlags::default());
+}
+
+fn define_int(
+    name: &'static CStr,
+    about: &'static CStr,
+    setting: &'static GucSetting<i32>,
+    (min, max): (i32, i32),
+    flags: GucFlags,
+) {
+    GucRegistry::define_int_guc(name, about, c"", setting, min, max, GucContext::Suset, flags);
+}
+
+fn string(
+    name: &'static CStr,
+    about: &'static CStr,
+    setting: &'static GucSetting<Option<CString>>,
+    context: GucContext,
+) {
+    GucRegistry::define_string_guc(name, about, c"", setting, context, GucFlags::default());
+}
+
+fn claim(name: &'static CStr, about: &'static CStr, setting: &'static GucSetting<Option<CString>>) {
+    // SAFETY: the hook only reads the new value.
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            name,
+            about,
+            c"Names separated by dots; empty means the default. user_metadata never counts.",
+            setting,
+            GucContext::Suset,
+            GucFlags::default(),
+            Some(check_claim_path),
+            None,
+            None,
+        );
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn check_claim_path(
+    new: *mut *mut std::ffi::c_char,
+    _extra: *mut *mut std::ffi::c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL gives a NUL-terminated string or none.
+    let path = unsafe { if (*new).is_null() { c"" } else { CStr::from_ptr(*new) } };
+    path.to_str().is_ok_and(path_is_trustworthy)
+}
+
+fn text(setting: &GucSetting<Option<CString>>) -> String {
+    setting.get().map(|value| value.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn number(setting: &GucSetting<i32>) -> u32 {
+    u32::try_from(setting.get()).unwrap_or(0)
+}
+
+/// How new passwords are hashed.
+pub(crate) fn hashing() -> HashSettings {
+    HashSettings {
+        algorithm: match PASSWORD_ALGORITHM.get() {
+            HashAlgorithm::bcrypt => Algorithm::Bcrypt,
+            HashAlgorithm::argon2id => Algorithm::Argon2id,
+        },
+        bcrypt_cost: number(&BCRYPT_COST),
+        argon2_memory_kib: number(&ARGON2_MEMORY),
+        argon2_iterations: number(&ARGON2_ITERATIONS),
+        argon2_parallelism: number(&ARGON2_PARALLELISM),
+    }
+}
+
+/// What new passwords must be.
+pub(crate) fn policy() -> Policy {
+    Policy {
+        min_length: number(&PASSWORD_MIN_LENGTH),
+        min_score: u8::try_from(PASSWORD_MIN_SCORE.get()).unwrap_or(4),
+        max_bytes: hashing().algorithm.max_password_bytes(),
+    }
+}
+
+/// A word that passwords must not be built on; may be empty.
+pub(crate) fn product_name() -> String {
+    text(&PRODUCT_NAME)
+}
+
+/// The `iss` of this database's tokens.
+pub(crate) fn issuer() -> String {
+    text(&ISSUER)
+}
+
+/// The `aud` of this database's tokens.
+pub(crate) fn audience() -> String {
+    text(&AUDIENCE)
+}
+
+/// Life of an access token, seconds.
+pub(crate) fn access_token_ttl() -> i64 {
+    ACCESS_TOKEN_TTL.get().into()
+}
+
+/// Path of the master key file; empty when not set.
+pub(crate) fn master_key_file() -> String {
+    text(&MASTER_KEY_FILE)
+}
+
+/// Where claims are found.
+pub(crate) fn claim_paths() -> ClaimPaths {
+    ClaimPaths::from_settings(&text(&TENANT_CLAIM), &text(&ROLE_CLAIM), &text(&PERMISSIONS_CLAIM))
+}
+
+/// Whether `request.jwt.claims` is believed.
+#[inline]
+pub(crate) fn trust_request_claims() -> bool {
+    TRUST_REQUEST_CLAIMS.get()
+}

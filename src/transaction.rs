@@ -1,0 +1,29 @@
+//! What happens when a transaction ends.
+
+use pgrx::pg_sys;
+
+use crate::{keyring, sealed};
+
+/// Asks PostgreSQL to tell every backend's transaction ends; called once, by the postmaster.
+pub(crate) fn watch() {
+    // SAFETY: the callback is guarded and lives as long as the library.
+    unsafe { pg_sys::RegisterXactCallback(Some(at_event), std::ptr::null_mut()) };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn at_event(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+    use pg_sys::XactEvent::{
+        XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PARALLEL_ABORT, XACT_EVENT_PARALLEL_COMMIT,
+        XACT_EVENT_PRE_PREPARE, XACT_EVENT_PREPARE,
+    };
+    match event {
+        XACT_EVENT_PRE_PREPARE => keyring::before_prepare(),
+        XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE | XACT_EVENT_PARALLEL_COMMIT
+        | XACT_EVENT_PARALLEL_ABORT => {
+            sealed::lock::release();
+            sealed::forget_request_claims();
+            keyring::at_end(event == XACT_EVENT_COMMIT);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,85 @@
+"""The running system that the tests look at from outside: its database and its HTTP front."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import httpx
+import psycopg
+import pytest
+
+PASSWORDS = {"alice@acme.example": "seven green sailing boats", "bob@globex.example": "nine quiet mountain roads"}
+
+
+def pytest_configure():
+    """Reads the shell file that `make up` writes."""
+    path = pathlib.Path(os.environ.get("GATEHOUSE_ENV", pathlib.Path(__file__).parent.parent / ".gatehouse/env"))
+    for name, value in re.findall(r"^export (\w+)=(.*)$", path.read_text(), re.M):
+        os.environ.setdefault(name, value)
+
+
+def uri(kind, database=None):
+    """The URI of a login: DB (superuser), AUTHENTICATOR or SERVICE_AUTHENTICATOR."""
+    whole = os.environ[f"GATEHOUSE_{kind}_URI"]
+    return whole if database is None else whole.rsplit("/", 1)[0] + "/" + database
+
+
+def connect(kind="AUTHENTICATOR", **options):
+    """A connection in autocommit, as psql would have it."""
+    database = options.pop("database", None)
+    return psycopg.connect(uri(kind, database), autocommit=True, **options)
+
+
+def code(error):
+    """The stable code that DETAIL carries."""
+    return error.value.diag.message_detail
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
+
+
+@pytest.fixture(scope="session")
+def owner():
+    with connect("DB") as connection:
+        yield connection
+
+
+@pytest.fixture
+def login():
+    with connect() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def http():
+    with httpx.Client(base_url=os.environ["GATEHOUSE_URL"]) as client:
+        yield client
+
+
+def sign_in(http, email):
+    answer = http.post("/auth/v1/token?grant_type=password", json={"email": email, "password": PASSWORDS[email]})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture(scope="session")
+def alice(http):
+    return sign_in(http, "alice@acme.example")["access_token"]
+
+
+@pytest.fixture(scope="session")
+def bob(http):
+    return sign_in(http, "bob@globex.example")["access_token"]
+
+
+@pytest.fixture(scope="session")
+def mint(owner):
+    """Signs any claims with the active key."""
+
+    def mint(**claims):
+        claims = {"role": "authenticated", **claims}
+        return owner.execute("select auth.mint_token(%s)", [psycopg.types.json.Jsonb(claims)]).fetchone()[0]
+
+    return mint
