@@ -58,20 +58,21 @@ def http():
         yield client
 
 
-def sign_in(http, email):
-    answer = http.post("/auth/v1/token?grant_type=password", json={"email": email, "password": PASSWORDS[email]})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+def sign_in(owner, email):
+    """A fresh access token."""
+    status, token = owner.execute("select status, access_token from auth.sign_in(%s, %s)", [email, PASSWORDS[email]]).fetchone()
+    assert status == "ok"
+    return token
 
 
 @pytest.fixture(scope="session")
-def alice(http):
-    return sign_in(http, "alice@acme.example")["access_token"]
+def alice(owner):
+    return sign_in(owner, "alice@acme.example")
 
 
 @pytest.fixture(scope="session")
-def bob(http):
-    return sign_in(http, "bob@globex.example")["access_token"]
+def bob(owner):
+    return sign_in(owner, "bob@globex.example")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import time
 import httpx
 import psycopg
 import pytest
-from conftest import PASSWORDS, connect, run, sign_in
+from conftest import PASSWORDS, connect, run
 
 
 def bearer(token):
@@ -124,7 +124,8 @@ def test_a_bad_body_is_a_clear_refusal(http, owner, alice, body, content_type, s
 
 
 def test_signing_in_gives_supabases_session_object(http):
-    session = sign_in(http, "alice@acme.example")
+    body = {"email": "alice@acme.example", "password": PASSWORDS["alice@acme.example"]}
+    session = http.post("/auth/v1/token?grant_type=password", json=body).json()
     assert session["token_type"] == "bearer" and session["expires_in"] > 0
     assert abs(session["expires_at"] - time.time() - 900) < 30
     assert session["user"]["email"] == "alice@acme.example" and session["user"]["role"] == "authenticated"

@@ -58,7 +58,8 @@ def test_every_refusal_takes_the_same_work(anon):
 
 
 def test_a_banned_user_and_a_suspended_tenant_end_at_once(owner, anon):
-    owner.execute("select auth.sign_up('carol@example.com', 'seven green sailing boats', '{}', 'acme')")
+    owner.execute("insert into auth.tenant (slug, name, sign_up_open) values ('brief', 'Brief', true)")
+    owner.execute("select auth.sign_up('carol@example.com', 'seven green sailing boats', '{}', 'brief')")
     token = anon.execute(SIGN_IN, ["carol@example.com", "seven green sailing boats", None]).fetchone()[2]
     with connect() as login:
         login.execute("select auth.authenticate(%s)", [token])
@@ -70,13 +71,10 @@ def test_a_banned_user_and_a_suspended_tenant_end_at_once(owner, anon):
         owner.execute("update auth.\"user\" set banned_until = null where email = 'carol@example.com'")
         token = anon.execute(SIGN_IN, ["carol@example.com", "seven green sailing boats", None]).fetchone()[2]
         login.execute("select auth.authenticate(%s)", [token])
-        owner.execute("update auth.tenant set suspended_at = now() where slug = 'acme'")
-        try:
-            with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification):
-                login.execute("select auth.authenticate(%s)", [token])
-        finally:
-            owner.execute("update auth.tenant set suspended_at = null where slug = 'acme'")
-    owner.execute("delete from auth.\"user\" where email = 'carol@example.com'")
+        owner.execute("update auth.tenant set suspended_at = now() where slug = 'brief'")
+        with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification):
+            login.execute("select auth.authenticate(%s)", [token])
+    owner.execute("delete from auth.\"user\" where email = 'carol@example.com'; delete from auth.tenant where slug = 'brief'")
 
 
 def test_sign_up_judges_address_password_and_tenant(owner, anon):

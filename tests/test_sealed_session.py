@@ -5,7 +5,7 @@ import threading
 
 import psycopg
 import pytest
-from conftest import code, connect
+from conftest import code, connect, sign_in
 
 
 def test_claims_reach_parallel_workers(owner, alice):
@@ -197,10 +197,8 @@ def test_keys_under_a_storm_of_rotations_never_refuse_a_good_token(owner, mint):
     owner.execute("delete from auth.signing_key where status = 'retiring' and longest_token_until is null")
 
 
-def test_an_ended_session_ends_its_access_token(owner, http):
-    from conftest import sign_in
-
-    token = sign_in(http, "alice@acme.example")["access_token"]
+def test_an_ended_session_ends_its_access_token(owner):
+    token = sign_in(owner, "alice@acme.example")
     with connect() as login:
         with login.transaction():
             login.execute("select auth.authenticate(%s)", [token])

@@ -7,6 +7,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::{Error, Result};
+
 pub(super) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -19,4 +21,14 @@ pub(super) fn encode_onto(bytes: &[u8], text: &mut String) {
 /// The bytes, or nothing when the text is not canonical.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// The bytes of a token's segment, or [`Error::TokenMalformed`].
+pub(super) fn decode_segment(text: &str) -> Result<Vec<u8>> {
+    decode(text).ok_or(Error::TokenMalformed)
+}
+
+/// Appends the bytes of a token's segment to the buffer, or [`Error::TokenMalformed`].
+pub(super) fn decode_onto(text: &str, buffer: &mut Vec<u8>) -> Result<()> {
+    URL_SAFE_NO_PAD.decode_vec(text, buffer).map_err(|_| Error::TokenMalformed)
 }

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::Error;
@@ -32,9 +33,15 @@ impl From<Fault> for Error {
         match fault {
             Fault::Duplicate => Self::TokenDuplicateMember,
             Fault::Malformed => Self::TokenMalformed,
-            Fault::NumberRange(member) => Self::TokenClaimInvalid { claim: member.into() },
+            Fault::NumberRange(member) => Self::TokenClaimInvalid { claim: printable(&member).into() },
         }
     }
+}
+
+/// The name of a claim as it may stand in a log line; the sender chose it.
+fn printable(name: &str) -> &str {
+    let is_plain = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_plain { name } else { "?" }
 }
 
 /// Reads exactly one JSON object with nothing after it.
@@ -71,14 +78,14 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
             if name.contains('\0') {
                 return Err(A::Error::custom("NUL"));
             }
-            if map.contains_key(&name) {
+            let Entry::Vacant(place) = map.entry(name) else {
                 self.fault.set(Some(Fault::Duplicate));
                 return Err(A::Error::custom("duplicate"));
-            }
+            };
             match access.next_value_seed(Node { depth: inner, fault: self.fault }) {
-                Ok(value) => map.insert(name, value),
+                Ok(value) => place.insert(value),
                 Err(error) => {
-                    self.note_number_range(name, &error);
+                    self.note_number_range(place.key(), &error);
                     return Err(error);
                 }
             };
@@ -90,10 +97,10 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
 impl ObjectVisitor<'_> {
     /// Remembers the outermost member that a number out of range stands in. The parser tells this
     /// case only by its text; a test holds it to that.
-    fn note_number_range(&self, name: String, error: &impl fmt::Display) {
+    fn note_number_range(&self, name: &str, error: &impl fmt::Display) {
         let is_range = self.depth == MAX_DEPTH && error.to_string().contains("out of range");
         if is_range {
-            self.fault.set(Some(Fault::NumberRange(name)));
+            self.fault.set(Some(Fault::NumberRange(name.to_owned())));
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
-use super::header::{ENCODING_MEMBERS, KEY_MEMBERS};
+use super::header::{ENCODING_MEMBERS, KEY_MEMBERS, is_kid};
 use super::key::SigningKey;
 use super::{MAX_TOKEN_BYTES, base64url};
 use crate::{Error, Result};
@@ -11,13 +11,14 @@ use crate::{Error, Result};
 /// Signs the claims as a JWS in compact form.
 ///
 /// The header gets `alg`, `kid` if the key has one, and `typ: JWT`, unless `header` says another
-/// `kid` or `typ`.
+/// `kid` or `typ`. The claims are taken as they are.
 ///
 /// # Errors
 /// - [`Error::KeyAlgorithmMismatch`]: the key is for another algorithm.
 /// - [`Error::HeaderMemberRefused`]: the header names an `alg` of its own, a key, or what no
-///   verifier here would understand.
-/// - [`Error::TokenTooLarge`]: the result would be over 16 KiB.
+///   verifier here would understand, or its `kid` or `typ` is none.
+/// - [`Error::KeyOperationFailed`]: the library could not sign.
+/// - [`Error::TokenTooLarge`]: the result would be over [`MAX_TOKEN_BYTES`].
 ///
 /// # Source
 /// RFC 7515 §5.1, §7.1.
@@ -32,9 +33,9 @@ pub fn sign(
     }
     let header = complete(header, key)?;
     let mut token = String::with_capacity(1024);
-    base64url::encode_onto(&json(&header), &mut token);
+    base64url::encode_onto(&json(&header)?, &mut token);
     token.push('.');
-    base64url::encode_onto(&json(claims), &mut token);
+    base64url::encode_onto(&json(claims)?, &mut token);
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
     base64url::encode_onto(&signature, &mut token);
@@ -42,14 +43,9 @@ pub fn sign(
 }
 
 fn complete(given: &Map<String, Value>, key: &SigningKey) -> Result<Map<String, Value>> {
-    let refused = given.keys().find(|name| {
-        KEY_MEMBERS.contains(&name.as_str()) || ENCODING_MEMBERS.contains(&name.as_str()) || *name == "crit"
-    });
-    if let Some(name) = refused {
-        return Err(Error::HeaderMemberRefused { member: name.as_str().into() });
-    }
-    if given.get("alg").is_some_and(|alg| alg != key.algorithm().name()) {
-        return Err(Error::HeaderMemberRefused { member: "alg".into() });
+    if let Some((member, _)) = given.iter().find(|(name, value)| !may_be_given(name, value, key.algorithm()))
+    {
+        return Err(Error::HeaderMemberRefused { member: member.as_str().into() });
     }
     let mut header = given.clone();
     header.insert("alg".to_owned(), key.algorithm().name().into());
@@ -60,7 +56,18 @@ fn complete(given: &Map<String, Value>, key: &SigningKey) -> Result<Map<String, 
     Ok(header)
 }
 
-/// An object of JSON values always has a text.
-fn json(object: &Map<String, Value>) -> Vec<u8> {
-    serde_json::to_vec(object).unwrap_or_default()
+/// What the verifier here would refuse is not signed either.
+fn may_be_given(name: &str, value: &Value, algorithm: Algorithm) -> bool {
+    match name {
+        "alg" => value == algorithm.name(),
+        "crit" => false,
+        "kid" => is_kid(value),
+        "typ" => value.is_string(),
+        other => !KEY_MEMBERS.contains(&other) && !ENCODING_MEMBERS.contains(&other),
+    }
+}
+
+/// An object of JSON values always has a text; were it not so, nothing may be signed.
+fn json(object: &Map<String, Value>) -> Result<Vec<u8>> {
+    serde_json::to_vec(object).map_err(|_| Error::TokenMalformed)
 }

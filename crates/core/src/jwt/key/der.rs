@@ -1,10 +1,10 @@
 //! What type of key a DER structure holds. The cryptographic library reads the key itself; here is
 //! made sure that it is exactly one such structure, and that its curve is named, not spelled out.
 
+use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, SequenceRef, UintRef};
 use pkcs8::der::{Decode, SliceReader};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
-use pkcs8::PrivateKeyInfoRef;
 use sec1::{EcParameters, EcPrivateKey};
 
 use crate::jwt::algorithm::KeyType;

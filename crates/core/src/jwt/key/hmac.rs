@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::jwt::algorithm::{Algorithm, Hash};
 use super::der;
 use super::per_hash::PerHash;
+use crate::jwt::algorithm::{Algorithm, Hash};
 use crate::secret::Secret;
 use crate::{Error, Result};
 

@@ -59,7 +59,9 @@ impl<'a> Jwk<'a> {
 
     /// The bytes of a member of fixed length, such as a coordinate (RFC 7518 §6.2.1.2).
     pub(super) fn sized(&self, name: &str, length: usize) -> Result<Secret> {
-        self.bytes(name).and_then(|bytes| if bytes.expose().len() == length { Ok(bytes) } else { Err(Error::KeyMalformed) })
+        self.bytes(name).and_then(|bytes| {
+            if bytes.expose().len() == length { Ok(bytes) } else { Err(Error::KeyMalformed) }
+        })
     }
 
     /// A positive integer in the fewest bytes (RFC 7518 §2, Base64urlUInt).

@@ -9,6 +9,7 @@ use crate::secret::Secret;
 use crate::{Error, Result};
 
 mod der;
+mod export;
 mod hmac;
 mod jwk;
 mod pem;
@@ -57,7 +58,8 @@ pub struct SigningKey {
 pub struct GeneratedKey {
     /// PKCS #8, or the bytes of an HMAC secret; [`SigningKey::from_der`] reads it.
     pub private: Secret,
-    /// The public JWK with `kid`, `alg` and `use`. For HMAC it is the secret: never publish that.
+    /// The public JWK with `kid`, `alg` and `use`. HMAC has no public half: there it is these members
+    /// and `kty`, without `k`.
     pub public_jwk: Map<String, Value>,
     /// The RFC 7638 thumbprint.
     pub kid: String,
@@ -94,7 +96,9 @@ impl SigningKey {
         let mut key = Self { signer: Signer::generate(algorithm)?, algorithm, kid: None };
         let kid = thumbprint(&key.signer.jwk_members())?;
         key.kid = Some(kid.clone());
-        Ok(GeneratedKey { private: key.to_private_der()?, public_jwk: key.jwk(), kid })
+        let mut public_jwk = key.jwk();
+        public_jwk.remove("k");
+        Ok(GeneratedKey { private: key.to_private_der()?, public_jwk, kid })
     }
 
     /// Reads what [`Self::to_private_der`] gave.
@@ -148,7 +152,11 @@ impl SigningKey {
     /// # Errors
     /// - [`Error::KeyAlgorithmMismatch`]: it is no HMAC key.
     pub fn secret_jwk(&self) -> Result<Map<String, Value>> {
-        if self.signer.key_type() == KeyType::Hmac { Ok(self.jwk()) } else { Err(Error::KeyAlgorithmMismatch) }
+        if self.signer.key_type() == KeyType::Hmac {
+            Ok(self.jwk())
+        } else {
+            Err(Error::KeyAlgorithmMismatch)
+        }
     }
 
     fn jwk(&self) -> Map<String, Value> {
@@ -189,6 +197,9 @@ impl VerificationKey {
     pub fn from_jwk(members: &Map<String, Value>) -> Result<Self> {
         let jwk = Jwk::read(members, Operation::Verify)?;
         let verifier = Verifier::from_jwk(&jwk)?;
+        if let Some(algorithm) = jwk.algorithm {
+            verifier.need_strength(algorithm)?;
+        }
         Ok(Self { verifier, algorithm: jwk.algorithm, kid: jwk.kid.map(str::to_owned) })
     }
 
@@ -201,9 +212,17 @@ impl VerificationKey {
     /// Whether tokens of this algorithm can be its own.
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
-        self.verifier.key_type() == algorithm.key_type() && self.algorithm.is_none_or(|pinned| pinned == algorithm)
+        self.verifier.key_type() == algorithm.key_type()
+            && self.algorithm.is_none_or(|pinned| pinned == algorithm)
     }
 
+    /// Whether what verifies also signs.
+    fn is_secret(&self) -> bool {
+        self.verifier.key_type() == KeyType::Hmac
+    }
+
+    /// # Errors
+    /// As [`Verifier::verify`]; the algorithm must also be the one of the JWK, if it names one.
     pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<()> {
         if !self.fits(algorithm) {
             return Err(Error::TokenAlgorithmNotAllowed);

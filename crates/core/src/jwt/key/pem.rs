@@ -1,6 +1,6 @@
 //! Keys in PEM armour.
 
-use pem_rfc7468::{Decoder, Error as PemError};
+use pem_rfc7468::Decoder;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -41,23 +41,21 @@ impl Block {
     /// # Source
     /// RFC 7468.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let lines: Zeroizing<String> = text.lines().fold(Zeroizing::default(), |mut lines, line| {
-            let line = line.trim();
-            if !line.is_empty() {
-                lines.push_str(line);
-                lines.push('\n');
-            }
-            lines
-        });
-        let key = skip_parameters(&lines);
-        if key.matches(BEGIN).count() != 1 {
-            return Err(Error::KeyMalformed);
+        // Sized beforehand here and below, so that growing leaves no copy of a private key behind.
+        let mut lines = Zeroizing::new(String::with_capacity(text.len().saturating_add(1)));
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            lines.push_str(line);
+            lines.push('\n');
         }
-        let mut decoder = Decoder::new_detect_wrap(key.as_bytes()).map_err(refused)?;
+        let key = skip_parameters(&lines);
+        // Headers such as `Proc-Type: 4,ENCRYPTED` stand only in encrypted keys of the old kind.
+        if key.contains(':') {
+            return Err(Error::KeyUnsupported);
+        }
+        let mut decoder = Decoder::new_detect_wrap(key.as_bytes()).map_err(|_| Error::KeyMalformed)?;
         let label = label(decoder.type_label())?;
-        // Sized beforehand, so that no copy of a private key is left behind by growing.
         let mut der = Zeroizing::new(vec![0; decoder.remaining_len()]);
-        decoder.decode(&mut der).map_err(refused)?;
+        decoder.decode(&mut der).map_err(|_| Error::KeyMalformed)?;
         Ok(Self { label, der: Secret::new(std::mem::take(&mut *der)) })
     }
 }
@@ -75,13 +73,5 @@ fn label(label: &str) -> Result<Label> {
         "RSA PRIVATE KEY" => Ok(Label::Pkcs1),
         "RSA PUBLIC KEY" => Ok(Label::Pkcs1Public),
         _ => Err(Error::KeyUnsupported),
-    }
-}
-
-/// Headers stand only in encrypted keys of the old kind.
-fn refused(error: PemError) -> Error {
-    match error {
-        PemError::HeaderDisallowed => Error::KeyUnsupported,
-        _ => Error::KeyMalformed,
     }
 }

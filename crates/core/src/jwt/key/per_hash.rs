@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use crate::jwt::algorithm::Hash;
 use crate::Result;
+use crate::jwt::algorithm::Hash;
 
 /// Up to three values, each made once and then shared.
 pub(super) struct PerHash<T> {

@@ -6,14 +6,16 @@ use aws_lc_rs::signature::{
     RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
 };
 
-use crate::jwt::algorithm::{Algorithm, Hash};
 use super::per_hash::PerHash;
+use crate::jwt::algorithm::{Algorithm, Hash};
 use crate::{Error, Result};
 
 /// The shortest modulus, in bits (RFC 7518 §3.3, §3.5).
 const MIN_BITS: usize = 2048;
 /// The longest modulus, in bits: verification time grows with its square.
 const MAX_BITS: usize = 8192;
+
+pub(super) const TOO_SHORT: Error = Error::KeyTooWeak { need: "an RSA modulus of at least 2048 bits" };
 
 /// The primes modulo which a modulus made by the broken generator of CVE-2017-15361 (ROCA) is a
 /// power of 65537. A sound one passes all of these tests once in about 2^28 keys.
@@ -87,7 +89,7 @@ fn need_strength(n: &[u8], e: &[u8]) -> Result<()> {
         return Err(Error::KeyUnsupported);
     }
     if bits < MIN_BITS {
-        return Err(Error::KeyTooWeak { need: "an RSA modulus of at least 2048 bits" });
+        return Err(TOO_SHORT);
     }
     if is_even(n) || is_roca(n) {
         return Err(Error::KeyTooWeak { need: "an RSA modulus from a sound generator" });

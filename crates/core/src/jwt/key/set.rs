@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Form, VerificationKey, Verifier, form};
+use crate::jwt::algorithm::Algorithm;
 use crate::{Error, Result};
 
 /// The most keys in one set; trying each costs a signature.
@@ -24,7 +25,8 @@ impl KeySet {
     /// malformed or weak ones are not.
     ///
     /// # Errors
-    /// - [`Error::KeyMalformed`]: no key, over 64 keys, or two of the same `kid`.
+    /// - [`Error::KeyMalformed`]: no key, over 64 keys, two of the same `kid`, or secrets and public
+    ///   keys in one set.
     /// - [`Error::KeyUnsupported`]: no key that could verify a token.
     /// - [`Error::KeyTooWeak`], [`Error::KeyAlgorithmMismatch`].
     pub fn parse(text: &str) -> Result<Self> {
@@ -40,8 +42,17 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    pub(in crate::jwt) fn keys(&self) -> &[VerificationKey] {
-        &self.keys
+    /// A secret, a PEM block or a JWK without `kid`: there is nothing a `kid` could choose.
+    pub(in crate::jwt) fn is_one_nameless(&self) -> bool {
+        matches!(self.keys.as_slice(), [only] if only.kid().is_none())
+    }
+
+    pub(in crate::jwt) fn named(&self, kid: &str) -> Option<&VerificationKey> {
+        self.keys.iter().find(|key| key.kid() == Some(kid))
+    }
+
+    pub(in crate::jwt) fn fitting(&self, algorithm: Algorithm) -> impl Iterator<Item = &VerificationKey> {
+        self.keys.iter().filter(move |key| key.fits(algorithm))
     }
 }
 
@@ -50,25 +61,34 @@ fn bare(verifier: Verifier) -> VerificationKey {
 }
 
 fn jwks(items: &[Value]) -> Result<Vec<VerificationKey>> {
-    if items.is_empty() || items.len() > MAX_KEYS {
+    if items.len() > MAX_KEYS {
         return Err(Error::KeyMalformed);
     }
-    refuse_duplicate_names(items)?;
     let mut keys = Vec::with_capacity(items.len());
     for item in items {
-        let members: &Map<String, Value> = item.as_object().ok_or(Error::KeyMalformed)?;
-        match VerificationKey::from_jwk(members) {
+        match VerificationKey::from_jwk(item.as_object().ok_or(Error::KeyMalformed)?) {
             Ok(key) => keys.push(key),
             Err(Error::KeyUnsupported) => {}
             Err(error) => return Err(error),
         }
     }
-    if keys.is_empty() { Err(Error::KeyUnsupported) } else { Ok(keys) }
+    if keys.is_empty() {
+        return Err(Error::KeyUnsupported);
+    }
+    if has_duplicate_names(&keys) || is_mixed(&keys) {
+        return Err(Error::KeyMalformed);
+    }
+    Ok(keys)
 }
 
 /// Which of two keys of one name is meant, nobody can say.
-fn refuse_duplicate_names(items: &[Value]) -> Result<()> {
+fn has_duplicate_names(keys: &[VerificationKey]) -> bool {
     let mut seen = HashSet::new();
-    let unique = items.iter().filter_map(|item| item.get("kid")?.as_str()).all(|kid| seen.insert(kid));
-    if unique { Ok(()) } else { Err(Error::KeyMalformed) }
+    !keys.iter().filter_map(VerificationKey::kid).all(|kid| seen.insert(kid))
+}
+
+/// Secrets next to public keys: one of the two is in the wrong place.
+fn is_mixed(keys: &[VerificationKey]) -> bool {
+    let secrets = keys.iter().filter(|key| key.is_secret()).count();
+    secrets != 0 && secrets != keys.len()
 }

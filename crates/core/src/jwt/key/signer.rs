@@ -1,6 +1,5 @@
 //! The half of a key that signs.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rand::{self, SystemRandom};
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, KeySize, PublicKeyComponents};
@@ -9,7 +8,6 @@ use aws_lc_rs::signature::{
     Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
     RSA_PSS_SHA384, RSA_PSS_SHA512, RsaSignatureEncoding,
 };
-use serde_json::{Map, Value};
 
 use super::hmac::HmacSecret;
 use super::jwk::Jwk;
@@ -18,7 +16,6 @@ use super::rsa::RsaPublicKey;
 use super::verifier::Verifier;
 use super::{P256_BYTES, P384_BYTES, der};
 use crate::jwt::algorithm::{Algorithm, Hash, KeyType};
-use crate::jwt::base64url;
 use crate::secret::Secret;
 use crate::{Error, Result};
 
@@ -37,8 +34,12 @@ impl Signer {
     pub(super) fn generate(algorithm: Algorithm) -> Result<Self> {
         match algorithm.key_type() {
             KeyType::Ed25519 => Ed25519KeyPair::generate().map(Self::Ed25519).map_err(failed),
-            KeyType::P256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Self::P256).map_err(failed),
-            KeyType::P384 => EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map(Self::P384).map_err(failed),
+            KeyType::P256 => {
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Self::P256).map_err(failed)
+            }
+            KeyType::P384 => {
+                EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map(Self::P384).map_err(failed)
+            }
             KeyType::Rsa => RsaKeyPair::generate(KeySize::Rsa2048).map(Self::Rsa).map_err(failed),
             KeyType::Hmac => {
                 let mut bytes = vec![0; algorithm.hash().len()];
@@ -62,7 +63,9 @@ impl Signer {
                 Self::rsa(RsaKeyPair::from_der(der))
             }
             Label::Sec1 => match der::sec1_type(der)? {
-                KeyType::P256 => Self::p256(EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der)),
+                KeyType::P256 => {
+                    Self::p256(EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der))
+                }
                 _ => Self::p384(EcdsaKeyPair::from_private_key_der(&ECDSA_P384_SHA384_FIXED_SIGNING, der)),
             },
         }
@@ -143,9 +146,9 @@ impl Signer {
         let random = SystemRandom::new();
         match self {
             Self::Hmac(secret) => secret.sign(algorithm, message),
-            Self::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Self::Ed25519(pair) => Ok(pair.try_sign(message).map_err(failed)?.as_ref().to_vec()),
             Self::P256(pair) | Self::P384(pair) => {
-                pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()).map_err(failed)
+                Ok(pair.sign(&random, message).map_err(failed)?.as_ref().to_vec())
             }
             Self::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -165,58 +168,6 @@ impl Signer {
             Self::Rsa(pair) => Ok(Verifier::Rsa(Box::new(RsaPublicKey::from_library(pair.public_key())?))),
         }
     }
-
-    /// The members of the public JWK that its thumbprint is made of; for HMAC the secret.
-    ///
-    /// # Source
-    /// RFC 7638 §3.2.
-    pub(super) fn jwk_members(&self) -> Map<String, Value> {
-        let member = |name: &str, value: &str| (name.to_owned(), Value::from(value));
-        let coded = |name: &str, bytes: &[u8]| (name.to_owned(), Value::from(base64url::encode(bytes)));
-        match self {
-            Self::Ed25519(pair) => Map::from_iter([
-                member("kty", "OKP"),
-                member("crv", "Ed25519"),
-                coded("x", pair.public_key().as_ref()),
-            ]),
-            Self::Hmac(secret) => {
-                Map::from_iter([member("kty", "oct"), coded("k", secret.bytes().expose())])
-            }
-            Self::P256(pair) => ec_members("P-256", pair.public_key().as_ref()),
-            Self::P384(pair) => ec_members("P-384", pair.public_key().as_ref()),
-            Self::Rsa(pair) => {
-                let public = pair.public_key();
-                Map::from_iter([
-                    member("kty", "RSA"),
-                    coded("n", public.modulus().big_endian_without_leading_zero()),
-                    coded("e", public.exponent().big_endian_without_leading_zero()),
-                ])
-            }
-        }
-    }
-
-    /// PKCS #8, or the bytes of an HMAC secret.
-    pub(super) fn to_private_der(&self) -> Result<Secret> {
-        let bytes = match self {
-            Self::Hmac(secret) => return Ok(secret.bytes().clone()),
-            Self::Ed25519(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
-            Self::P256(pair) | Self::P384(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
-            Self::Rsa(pair) => AsDer::<Pkcs8V1Der<'_>>::as_der(pair).map_err(failed)?.as_ref().to_vec(),
-        };
-        Ok(Secret::new(bytes))
-    }
-}
-
-/// The x and y of an uncompressed point (SEC 1 §2.3.3).
-fn ec_members(curve: &str, point: &[u8]) -> Map<String, Value> {
-    let coordinates = point.get(1..).unwrap_or_default();
-    let (x, y) = coordinates.split_at(coordinates.len() / 2);
-    Map::from_iter([
-        ("kty".to_owned(), Value::from("EC")),
-        ("crv".to_owned(), Value::from(curve)),
-        ("x".to_owned(), Value::from(base64url::encode(x))),
-        ("y".to_owned(), Value::from(base64url::encode(y))),
-    ])
 }
 
 fn rsa_encoding(algorithm: Algorithm) -> &'static RsaSignatureEncoding {
@@ -260,11 +211,15 @@ fn rsa_from_jwk(jwk: &Jwk<'_>) -> Result<Signer> {
     Signer::rsa(RsaKeyPair::from_components(&components))
 }
 
-fn malformed(_: KeyRejected) -> Error {
-    Error::KeyMalformed
+/// The library tells a short modulus only by name; a test holds it to that.
+fn malformed(reason: KeyRejected) -> Error {
+    match reason.to_string().as_str() {
+        "TooSmall" => super::rsa::TOO_SHORT,
+        _ => Error::KeyMalformed,
+    }
 }
 
 /// The library's random generator or its memory gave out.
-fn failed(_: Unspecified) -> Error {
+pub(super) fn failed(_: Unspecified) -> Error {
     Error::KeyOperationFailed
 }
