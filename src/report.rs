@@ -164,7 +164,9 @@ pub(crate) fn answer<T>(body: impl FnOnce() -> Result<T, Refusal>) -> T {
 
 /// Runs what may panic: a panic is raised as a fixed text.
 pub(crate) fn guard<T>(body: impl FnOnce() -> T) -> T {
-    PgTryBuilder::new(std::panic::AssertUnwindSafe(body)).catch_rust_panic(|cause| raise_panic(&cause)).execute()
+    PgTryBuilder::new(std::panic::AssertUnwindSafe(body))
+        .catch_rust_panic(|cause| raise_panic(&cause))
+        .execute()
 }
 
 fn raise_panic(cause: &CaughtError) -> ! {

@@ -17,7 +17,8 @@ enum HashAlgorithm {
     argon2id,
 }
 
-static PASSWORD_ALGORITHM: GucSetting<HashAlgorithm> = GucSetting::<HashAlgorithm>::new(HashAlgorithm::bcrypt);
+static PASSWORD_ALGORITHM: GucSetting<HashAlgorithm> =
+    GucSetting::<HashAlgorithm>::new(HashAlgorithm::bcrypt);
 static BCRYPT_COST: GucSetting<i32> = GucSetting::<i32>::new(12);
 static ARGON2_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(19_456);
 static ARGON2_ITERATIONS: GucSetting<i32> = GucSetting::<i32>::new(2);
@@ -50,7 +51,13 @@ fn define_password() {
         GucContext::Suset,
         GucFlags::default(),
     );
-    int(c"pg_gatehouse.bcrypt_cost", c"Cost of new bcrypt hashes, 10 to 16: 2^cost rounds.", &BCRYPT_COST, 10, 16);
+    int(
+        c"pg_gatehouse.bcrypt_cost",
+        c"Cost of new bcrypt hashes, 10 to 16: 2^cost rounds.",
+        &BCRYPT_COST,
+        10,
+        16,
+    );
     define_int(
         c"pg_gatehouse.argon2_memory",
         c"Memory of new argon2id hashes, 7 MiB to 1 GiB.",
@@ -58,8 +65,20 @@ fn define_password() {
         (7_168, 1_048_576),
         GucFlags::UNIT_KB,
     );
-    int(c"pg_gatehouse.argon2_iterations", c"Passes of new argon2id hashes, 1 to 16.", &ARGON2_ITERATIONS, 1, 16);
-    int(c"pg_gatehouse.argon2_parallelism", c"Lanes of new argon2id hashes, 1 to 16.", &ARGON2_PARALLELISM, 1, 16);
+    int(
+        c"pg_gatehouse.argon2_iterations",
+        c"Passes of new argon2id hashes, 1 to 16.",
+        &ARGON2_ITERATIONS,
+        1,
+        16,
+    );
+    int(
+        c"pg_gatehouse.argon2_parallelism",
+        c"Lanes of new argon2id hashes, 1 to 16.",
+        &ARGON2_PARALLELISM,
+        1,
+        16,
+    );
     int(
         c"pg_gatehouse.password_min_length",
         c"Least number of characters in a new password, 6 to 128.",
@@ -84,7 +103,12 @@ fn define_password() {
 
 fn define_tokens() {
     string(c"pg_gatehouse.issuer", c"The iss claim of this database's tokens.", &ISSUER, GucContext::Suset);
-    string(c"pg_gatehouse.audience", c"The aud claim of this database's tokens.", &AUDIENCE, GucContext::Suset);
+    string(
+        c"pg_gatehouse.audience",
+        c"The aud claim of this database's tokens.",
+        &AUDIENCE,
+        GucContext::Suset,
+    );
     define_int(
         c"pg_gatehouse.access_token_ttl",
         c"Life of an access token, 1 minute to 1 day.",
@@ -105,7 +129,11 @@ fn define_tokens() {
 fn define_claims() {
     claim(c"pg_gatehouse.tenant_claim", c"Path of the claim that names the active tenant.", &TENANT_CLAIM);
     claim(c"pg_gatehouse.role_claim", c"Path of the claim that names the database role.", &ROLE_CLAIM);
-    claim(c"pg_gatehouse.permissions_claim", c"Path of the claim that lists permissions.", &PERMISSIONS_CLAIM);
+    claim(
+        c"pg_gatehouse.permissions_claim",
+        c"Path of the claim that lists permissions.",
+        &PERMISSIONS_CLAIM,
+    );
     GucRegistry::define_bool_guc(
         c"pg_gatehouse.trust_request_claims",
         c"Without a sealed session, believe request.jwt.claims as PostgREST sets it.",

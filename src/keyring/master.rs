@@ -41,7 +41,8 @@ fn read(path: &Path) -> Result<MasterKey, Refusal> {
 /// Like a private key of TLS: nobody but the server's user.
 fn refuse_if_others_can_read(path: &Path) -> Result<(), Refusal> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).map_err(|error| unreadable(&error.kind().to_string()))?.permissions().mode();
+    let mode =
+        std::fs::metadata(path).map_err(|error| unreadable(&error.kind().to_string()))?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(unreadable("others than its owner can read the file; run: chmod 600"));
     }

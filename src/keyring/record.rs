@@ -29,7 +29,9 @@ pub(super) fn read() -> Result<Vec<Record>, Refusal> {
             match record(row) {
                 Ok(record) => records.push(record),
                 // One bad key must not stand in the way of the others.
-                Err(refusal) => report::log(&format!("a signing key can not be used: {}", Report::from(&refusal).code)),
+                Err(refusal) => {
+                    report::log(&format!("a signing key can not be used: {}", Report::from(&refusal).code))
+                }
             }
         }
         Ok::<_, Refusal>(())

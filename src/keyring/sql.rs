@@ -15,15 +15,13 @@ use crate::settings;
 #[pg_extern(sql = false)]
 fn generate_signing_key(
     algorithm: &str,
-) -> TableIterator<
-    'static,
-    (name!(kid, String), name!(public_jwk, Option<JsonB>), name!(private_key, Vec<u8>)),
-> {
+) -> TableIterator<'static, (name!(kid, String), name!(public_jwk, Option<JsonB>), name!(private_key, Vec<u8>))>
+{
     answer(|| {
         let algorithm: Algorithm = algorithm.parse()?;
         let key = SigningKey::generate(algorithm)?;
         let private = master::key()?.seal(&key.private, &master::purpose(&key.kid), nonce())?;
-        let public = (!algorithm.is_symmetric()).then(|| JsonB(Value::Object(key.public_jwk)));
+        let public = (!algorithm.is_symmetric()).then_some(JsonB(Value::Object(key.public_jwk)));
         Ok(TableIterator::once((key.kid, public, private)))
     })
 }

@@ -188,9 +188,8 @@ pub(super) fn build(claims: &Claims, transaction: u32) -> Vec<u8> {
     head.permissions = rest.list(&claims.permissions);
     head.claims = rest.jsonb(&claims.json);
     // SAFETY: Block is plain data without pointers.
-    let head = unsafe {
-        std::slice::from_raw_parts(std::ptr::from_ref(&head).cast::<u8>(), size_of::<Block>())
-    };
+    let head =
+        unsafe { std::slice::from_raw_parts(std::ptr::from_ref(&head).cast::<u8>(), size_of::<Block>()) };
     [head, &rest.bytes].concat()
 }
 
@@ -226,7 +225,8 @@ impl Rest {
         let Ok(text) = std::ffi::CString::new(json) else { return 0 };
         // SAFETY: jsonb_in takes a C string and gives a plain (not toasted) varlena.
         unsafe {
-            let datum = pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[text.as_c_str().into_datum_ptr()]);
+            let datum =
+                pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[text.as_c_str().into_datum_ptr()]);
             let Some(datum) = datum else { return 0 };
             let varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
             let size = pgrx::varsize(varlena);

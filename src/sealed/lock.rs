@@ -33,10 +33,9 @@ pub(super) fn set(locked: bool) {
             return;
         }
         LOCKED = locked;
-        let context =
-            if locked { pg_sys::GucContext::PGC_SUSET } else { pg_sys::GucContext::PGC_USERSET };
-        for at in 0..GUARDED.len() {
-            if let Some(option) = OPTIONS[at].as_mut() {
+        let context = if locked { pg_sys::GucContext::PGC_SUSET } else { pg_sys::GucContext::PGC_USERSET };
+        for option in OPTIONS {
+            if let Some(option) = option.as_mut() {
                 option.context = context;
             }
         }

@@ -193,11 +193,8 @@ fn accept(value: &CStr, source: pg_sys::GucSource::Type) -> Result<(CString, Vec
 fn take_over(value: &CStr) -> Result<(CString, Vec<u8>), Refusal> {
     let envelope: Envelope =
         serde_json::from_slice(value.to_bytes()).map_err(|_| gatehouse_core::Error::TokenMalformed)?;
-    let stamp = if block::leader_transaction() == Some(envelope.transaction) {
-        block::WORKER
-    } else {
-        block::NEVER
-    };
+    let stamp =
+        if block::leader_transaction() == Some(envelope.transaction) { block::WORKER } else { block::NEVER };
     Ok((value.to_owned(), block::build(&envelope.claims, stamp)))
 }
 

@@ -52,7 +52,11 @@ impl MasterKey {
         let mut sealed = Vec::with_capacity(HEAD_BYTES + plain.expose().len() + 16);
         let mut body = plain.expose().to_vec();
         self.cipher()?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose.as_bytes()), &mut body)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(purpose.as_bytes()),
+                &mut body,
+            )
             .map_err(|_| Error::SealBroken)?;
         sealed.push(VERSION);
         sealed.extend_from_slice(&self.id);
@@ -70,7 +74,8 @@ impl MasterKey {
         if head[0] != VERSION || head[1..=KEY_ID_BYTES] != self.id {
             return Err(Error::SealBroken);
         }
-        let nonce = Nonce::try_assume_unique_for_key(&head[1 + KEY_ID_BYTES..]).map_err(|_| Error::SealBroken)?;
+        let nonce =
+            Nonce::try_assume_unique_for_key(&head[1 + KEY_ID_BYTES..]).map_err(|_| Error::SealBroken)?;
         let mut body = body.to_vec();
         let plain = self
             .cipher()?
@@ -82,7 +87,9 @@ impl MasterKey {
     }
 
     fn cipher(&self) -> Result<LessSafeKey> {
-        UnboundKey::new(&AES_256_GCM, self.bytes.expose()).map(LessSafeKey::new).map_err(|_| Error::SealBroken)
+        UnboundKey::new(&AES_256_GCM, self.bytes.expose())
+            .map(LessSafeKey::new)
+            .map_err(|_| Error::SealBroken)
     }
 }
 
@@ -125,7 +132,14 @@ mod tests {
     #[test]
     fn the_master_key_file_is_64_hexadecimal_digits() {
         assert!(MasterKey::parse(&format!(" {}\n", "0f".repeat(32))).is_ok());
-        for bad in [String::new(), "0f".repeat(31), "0f".repeat(33), "zz".repeat(32), "é".repeat(32), "+f".repeat(32)] {
+        for bad in [
+            String::new(),
+            "0f".repeat(31),
+            "0f".repeat(33),
+            "zz".repeat(32),
+            "é".repeat(32),
+            "+f".repeat(32),
+        ] {
             assert_eq!(MasterKey::parse(&bad).err(), Some(Error::MasterKeyMalformed), "{bad}");
         }
     }

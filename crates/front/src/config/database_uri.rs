@@ -95,7 +95,9 @@ fn check(options: &Options) -> Result<(), String> {
             | "options" | "connect_timeout" => {}
             "sslmode" if matches!(value.as_str(), "disable" | "allow" | "prefer" | "") => {}
             "sslmode" => {
-                return Err("sslmode disable, allow or prefer: this version has no TLS to the database".into());
+                return Err(
+                    "sslmode disable, allow or prefer: this version has no TLS to the database".into()
+                );
             }
             "target_session_attrs" if matches!(value.as_str(), "any" | "") => {}
             "target_session_attrs" => return Err("target_session_attrs=any, in this version".into()),
