@@ -8,6 +8,10 @@ use pgrx::{FromDatum, pg_sys};
 
 use crate::report::Refusal;
 
+/// The operator of a B-tree that stands for equality.
+#[expect(clippy::cast_possible_truncation, reason = "strategies are numbered 1 to 5")]
+const EQUAL: pg_sys::StrategyNumber = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
+
 /// A table of schema `auth`, open for reading.
 pub(crate) struct Table {
     relation: pg_sys::Relation,
@@ -71,7 +75,7 @@ impl Table {
             pg_sys::ScanKeyInit(
                 &raw mut scan_key,
                 first,
-                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                EQUAL,
                 pg_sys::F_UUID_EQ.into(),
                 pg_sys::Datum::from(key.as_ptr()),
             );
