@@ -31,7 +31,7 @@ impl MasterKey {
     /// - [`Error::MasterKeyMalformed`]: anything else.
     pub fn parse(text: &str) -> Result<Self> {
         let digits = text.trim();
-        if digits.len() != 64 || !digits.is_ascii() {
+        if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(Error::MasterKeyMalformed);
         }
         let bytes = (0..64)
