@@ -2,7 +2,7 @@
 
 The statements and their parameters are not written down here: one request is made, and they are taken from the
 server's log. So pgbench runs what the front runs, in one pipeline as the front does, prepared, and with as many
-clients."""
+clients. What stands in a log and in arguments here is a token of this instance, which holds nothing but the demo."""
 
 import json
 import os
@@ -93,9 +93,8 @@ def pgbench(kind, path, options):
     login = {"PGHOST": uri["host"], "PGPORT": str(uri["port"]), "PGUSER": uri["user"], "PGPASSWORD": uri["password"]}
     command = [os.environ["GATEHOUSE_PG_BIN"] + "/pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2",
                "-T", str(SECONDS), *options, "-f", str(path), uri["dbname"]]
+    # An error ends a client, and pgbench with a failure.
     printed = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **login}).stdout
-    if "number of failed transactions: 0 " not in printed:
-        raise RuntimeError(f"pgbench had failures:\n{printed}")
     return float(re.search(r"^tps = ([\d.]+)", printed, re.M)[1])
 
 

@@ -20,7 +20,17 @@ import tokens  # noqa: E402
 TOPICS = {"scan": scan, "tokens": tokens, "passwords": passwords, "front": front}
 
 
+PREPARE = """
+drop schema if exists bench cascade;
+create schema bench;
+grant usage on schema bench to authenticated, service_role;
+create extension if not exists pgcrypto;
+"""
+
+
 def main():
+    with measure.connect("DB") as owner:
+        owner.execute(PREPARE)
     lines = []
     for name in sys.argv[1:] or TOPICS:
         print(f"  measuring: {name}", file=sys.stderr)

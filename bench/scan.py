@@ -13,8 +13,6 @@ TENANTS = 1_000
 
 # The table fits into shared_buffers and every page is visible to all: nothing but the rows is measured.
 PREPARE = f"""
-create schema bench;
-grant usage on schema bench to authenticated, service_role;
 create table bench.row (id bigint not null, tenant_id uuid not null);
 insert into bench.row (id, tenant_id)
 select n, md5('tenant ' || n % {TENANTS})::uuid from generate_series(1, {ROWS}) as n;

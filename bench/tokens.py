@@ -19,7 +19,6 @@ LOOP = "do $$ declare token text := '{token}'; begin for i in 1..{count} loop pe
 
 # The check as pgjwt makes it, without this extension: take apart, sign again, compare, look at the times.
 BY_HAND = """
-create extension pgcrypto;
 create table bench.token (token text not null);
 create function bench.url_decode(data text) returns bytea language sql immutable as
 $$ select decode(rpad(translate(data, '-_', '+/'), (length(data) + 3) / 4 * 4, '='), 'base64') $$;

@@ -61,8 +61,7 @@ fn checks(message: &[u8]) -> Result<Vec<Check>, Unspecified> {
 
     let tag = hmac::sign(&secret, message);
     let hmac_message = message.to_vec();
-    let hmac: Check =
-        ("HS256", Box::new(move || hmac::verify(&secret, &hmac_message, tag.as_ref()).is_ok()));
+    let hmac: Check = ("HS256", Box::new(move || hmac::verify(&secret, &hmac_message, tag.as_ref()).is_ok()));
     let public = |name, key: Result<ParsedPublicKey, _>, signature: &[u8]| -> Result<Check, Unspecified> {
         let key = key.map_err(|_| Unspecified)?;
         let (message, signature) = (message.to_vec(), signature.to_vec());
