@@ -32,19 +32,18 @@ def measure():
 
 
 def compare(url, token, statements):
-    rates = {"http": [], "same": [], "bare": []}
     both, bare = script("front", statements), script("bare", statements[-1:])
-    interleaved(
+    rates = interleaved(
         ROUNDS,
-        http=lambda: rates["http"].append(wrk(url, token)),
-        same=lambda: rates["same"].append(pgbench("AUTHENTICATOR", *both)),
-        bare=lambda: rates["bare"].append(pgbench("DB", *bare)),
+        http=lambda: wrk(url, token),
+        same=lambda: pgbench("AUTHENTICATOR", *both),
+        bare=lambda: pgbench("DB", *bare),
     )
-    http, same, bare = (sorted(rates[name][1:])[ROUNDS // 2] for name in rates)
+    http, same, bare = (rates.median(name) for name in rates)
     yield Line(f"`GET` of one row by key, {CLIENTS} connections, against its statements by `pgbench -M prepared`",
-               f"{http:.0f}/s against {same:.0f}/s", http / same, at_least=0.33)
+               f"{http:.0f}/s against {same:.0f}/s", rates.ratio("http", "same"), at_least=0.33)
     yield Line("the same against its query alone, as the superuser: no token, no policy, no transaction's settings",
-               f"{http:.0f}/s against {bare:.0f}/s", http / bare)
+               f"{http:.0f}/s against {bare:.0f}/s", rates.ratio("http", "bare"))
 
 
 def recorded(owner, url, token):

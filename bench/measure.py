@@ -39,10 +39,21 @@ def connect(kind, **options):
     return connection
 
 
+class Times(dict):
+    """What each work took, by round."""
+
+    def median(self, name):
+        return statistics.median(self[name])
+
+    def ratio(self, one, other):
+        """The median of the ratios of the rounds: what slows the machine down meanwhile falls out."""
+        return statistics.median(a / b for a, b in zip(self[one], self[other], strict=True))
+
+
 def interleaved(rounds, **works):
-    """The median of each work in seconds, one after the other in every round and back in the next, so that whatever
-    slows this machine down for a while slows all of them. A work that returns a number has measured itself."""
-    times = {name: [] for name in works}
+    """Seconds of each work, one after the other in every round and back in the next, so that whatever slows this
+    machine down for a while slows all of them. A work that returns a number has measured itself, in its own unit."""
+    times = Times((name, []) for name in works)
     order = list(works.items())
     for _, work in order:
         work()  # what the first run pays for caches and plans is nobody's
@@ -52,12 +63,16 @@ def interleaved(rounds, **works):
             own = work()
             times[name].append(time.perf_counter() - start if own is None else own)
         order.reverse()
-    return {name: statistics.median(measured) for name, measured in times.items()}
+    return times
 
 
-def milliseconds(seconds):
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds * 1e3:.0f} ms"
+def against(times, one, other):
+    """How a line shows two works, and their ratio."""
+    return f"{duration(times.median(one))} against {duration(times.median(other))}", times.ratio(one, other)
 
 
-def microseconds(seconds):
-    return f"{seconds * 1e6:.3g} µs"
+def duration(seconds):
+    for factor, name in ((1e3, "ms"), (1e6, "µs")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.{0 if seconds * factor >= 100 else 1}f} {name}"
+    return f"{seconds * 1e6:.2f} µs"

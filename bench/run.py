@@ -58,7 +58,7 @@ def conditions():
         version = owner.execute("show server_version").fetchone()[0].split()[0]
     model = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
     cpu = f"{os.cpu_count()} × {model[1]}" if model else f"{os.cpu_count()} processors"
-    return f"PostgreSQL {version}, {cpu}, {datetime.date.today()}. Medians of interleaved runs; ratios hold within this run only."
+    return f"PostgreSQL {version}, {cpu}, {datetime.date.today()}. Medians of interleaved rounds; a ratio is the median of the rounds' ratios."
 
 
 if __name__ == "__main__":
