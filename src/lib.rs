@@ -12,6 +12,7 @@
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -25,6 +26,7 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod password;
