@@ -11,6 +11,7 @@
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`throttle`] | counters in shared memory |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
@@ -32,6 +33,7 @@ mod report;
 mod sealed;
 mod secret;
 mod settings;
+mod throttle;
 mod transaction;
 
 pgrx::pg_module_magic!(name, version);
@@ -69,13 +71,16 @@ pub extern "C-unwind" fn _PG_init() {
         // Once, before the server forks: all backends share the dictionaries.
         gatehouse_core::password::warm_up();
         pg_shmem_init!(KEYRING);
+        pg_shmem_init!(THROTTLE = ());
         transaction::watch();
         keyring::watch();
+        throttle::limits::watch();
     }
     reserve_prefix();
 }
 
 use keyring::shared::KEYRING;
+use throttle::memory::THROTTLE;
 
 /// Misspelt `pg_gatehouse.*` settings are errors instead of placeholders.
 fn reserve_prefix() {
