@@ -13,6 +13,7 @@
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`throttle`] | counters in shared memory |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -26,6 +27,7 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod password;
