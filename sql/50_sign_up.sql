@@ -26,6 +26,16 @@ $$;
 revoke all on function auth.sign_in_refusal(text, text, text[]) from public;
 comment on function auth.sign_in_refusal(text, text, text[]) is 'Internal: a result that is not ok.';
 
+create function auth.throttled(retry_after integer)
+returns auth.sign_in_result
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select row('throttled', 'Request rate limit reached', null, null, null, null, retry_after, null)::auth.sign_in_result
+$$;
+revoke all on function auth.throttled(integer) from public;
+comment on function auth.throttled(integer) is 'Internal: the result of an attempt that has to wait, in seconds.';
+
 create function auth.open_session("user" auth."user", tenant_id uuid, method text)
 returns auth.sign_in_result
 language plpgsql volatile security definer
@@ -102,7 +112,12 @@ declare
     home uuid;
     verdict record;
     account auth."user";
+    wait integer;
 begin
+    wait := auth.throttle('sign_up', address, auth.throttle_tenant(sign_up.tenant));
+    if wait is not null then
+        return auth.throttled(wait);
+    end if;
     if address is null then
         return auth.sign_in_refusal('validation_failed', 'Unable to validate email address: invalid format');
     elsif jsonb_typeof(metadata) <> 'object' or pg_column_size(metadata) > 16384 then
@@ -135,10 +150,11 @@ begin
         insert into auth.membership (tenant_id, user_id) values (home, account.id);
     end if;
     perform auth.record_event('sign_up', 'success', account.id, home);
+    perform auth.throttle_outcome('sign_up', address, true);
     return auth.open_session(account, home, 'password');
 end
 $$;
 revoke all on function auth.sign_up(text, text, jsonb, text) from public;
 grant execute on function auth.sign_up(text, text, jsonb, text) to anon, authenticated, service_role;
 comment on function auth.sign_up(text, text, jsonb, text) is
-'Creates a user and signs them in. tenant is the slug of a tenant that is open for sign-up. Statuses: ok, validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';
+'Creates a user and signs them in. tenant is the slug of a tenant that is open for sign-up. Statuses: ok, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';

@@ -9,11 +9,20 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    address text := auth.normalize_email(sign_in.email);
     account auth."user";
     home uuid;
     refusal text;
+    wait integer;
 begin
-    select * into account from auth."user" where email = auth.normalize_email(sign_in.email);
+    -- First, and without looking at any user: whether an attempt has to wait depends on what was
+    -- tried before, not on what exists. So a throttled answer needs no dummy hash to tell nothing,
+    -- and a throttle that hashed would not keep a flood from using the processors up.
+    wait := auth.throttle('sign_in', address, auth.throttle_tenant(sign_in.tenant));
+    if wait is not null then
+        return auth.throttled(wait);
+    end if;
+    select * into account from auth."user" where email = address;
     -- Always the same work: without a user a fixed hash of the configured cost is verified.
     if not auth.verify_credential(sign_in.password, account.password_hash) then
         refusal := case when account.id is null then 'unknown_user' else 'wrong_password' end;
@@ -26,14 +35,18 @@ begin
         end if;
     end if;
     if refusal is not null then
-        -- The same answer for all of these; the reason is for the audit.
+        -- The same answer for all of these, and the same count: the right password of a banned user
+        -- is a failure. The reason is for the audit.
+        perform auth.throttle_outcome('sign_in', address, false);
         perform auth.record_event('sign_in', 'failure', account.id, detail => jsonb_build_object('reason', refusal));
         return auth.sign_in_refusal('invalid_credentials', 'Invalid login credentials');
     end if;
     if account.email_confirmed_at is null then
+        perform auth.throttle_outcome('sign_in', address, false);
         perform auth.record_event('sign_in', 'failure', account.id, detail => '{"reason": "email_not_confirmed"}');
         return auth.sign_in_refusal('email_not_confirmed', 'Email not confirmed');
     end if;
+    perform auth.throttle_outcome('sign_in', address, true);
     if auth.password_needs_rehash(account.password_hash) then
         update auth."user" set password_hash = auth.hash_password(sign_in.password) where id = account.id;
     end if;
@@ -43,7 +56,7 @@ $$;
 revoke all on function auth.sign_in(text, text, text) from public;
 grant execute on function auth.sign_in(text, text, text) to anon, authenticated, service_role;
 comment on function auth.sign_in(text, text, text) is
-'Signs a user in with a password; a wrong one is a row, not an error, so that the attempt is kept. tenant is the slug of the tenant to act in; without one, the one used last. Statuses: ok, invalid_credentials, email_not_confirmed.';
+'Signs a user in with a password; a wrong one is a row, not an error, so that the attempt is kept. tenant is the slug of the tenant to act in; without one, the one used last. Statuses: ok, throttled (see retry_after), invalid_credentials, email_not_confirmed.';
 
 create function auth.home_tenant(user_id uuid, slug text)
 returns uuid

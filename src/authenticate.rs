@@ -88,6 +88,15 @@ fn may_take_on(role: &CStr) -> bool {
 
 /// The bearer token of PostgREST's `request.headers`, if it has one (RFC 6750 §2.1).
 fn bearer() -> Result<Option<String>, Refusal> {
+    let Some(authorization) = request_header("authorization")? else { return Ok(None) };
+    match authorization.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
+        _ => Err(Error::TokenMalformed.into()),
+    }
+}
+
+/// A header, by its name in lower case, as the HTTP front tells in `request.headers`.
+pub(crate) fn request_header(name: &str) -> Result<Option<String>, Refusal> {
     // SAFETY: PostgreSQL gives a NUL-terminated string, or null when nobody ever set it.
     let headers = unsafe {
         let value = pg_sys::GetConfigOption(c"request.headers".as_ptr(), true, false);
@@ -98,13 +107,7 @@ fn bearer() -> Result<Option<String>, Refusal> {
     }
     let headers: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(headers.to_bytes()).map_err(|_| Error::TokenMalformed)?;
-    let Some(authorization) = headers.get("authorization").and_then(|value| value.as_str()) else {
-        return Ok(None);
-    };
-    match authorization.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim().to_owned())),
-        _ => Err(Error::TokenMalformed.into()),
-    }
+    Ok(headers.get(name).and_then(|value| value.as_str()).map(str::to_owned))
 }
 
 /// Seconds since 1970, by the server's clock.

@@ -12,6 +12,7 @@
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`session_state`] | what a pooled client must not leave behind |
+//! | [`throttle`] | counters in shared memory |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
@@ -36,6 +37,7 @@ mod sealed;
 mod secret;
 mod session_state;
 mod settings;
+mod throttle;
 mod transaction;
 
 pgrx::pg_module_magic!(name, version);
@@ -74,14 +76,17 @@ pub extern "C-unwind" fn _PG_init() {
         // Once, before the server forks: all backends share the dictionaries.
         gatehouse_core::password::warm_up();
         pg_shmem_init!(KEYRING);
+        pg_shmem_init!(THROTTLE = ());
         transaction::watch();
         keyring::watch();
         session_state::watch();
+        throttle::limits::watch();
     }
     reserve_prefix();
 }
 
 use keyring::shared::KEYRING;
+use throttle::memory::THROTTLE;
 
 /// Misspelt `pg_gatehouse.*` settings are errors instead of placeholders.
 fn reserve_prefix() {

@@ -258,6 +258,11 @@ pub(crate) fn master_key_file() -> String {
     text(&MASTER_KEY_FILE)
 }
 
+/// Name of the header with the client's address; empty when the connection's own counts.
+pub(crate) fn client_address_header() -> String {
+    text(&CLIENT_ADDRESS_HEADER)
+}
+
 /// Where claims are found.
 pub(crate) fn claim_paths() -> ClaimPaths {
     ClaimPaths::from_settings(&text(&TENANT_CLAIM), &text(&ROLE_CLAIM), &text(&PERMISSIONS_CLAIM))

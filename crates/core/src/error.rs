@@ -87,6 +87,12 @@ pub enum Error {
     /// The sealed value was changed, or was sealed under another master key or for another purpose.
     #[error("the encrypted value can not be opened with this master key")]
     SealBroken,
+    /// The name is none of the acts that are throttled.
+    #[error("unknown act; throttled are sign_in, sign_up, refresh, recovery, code, factor and invite")]
+    ThrottleActUnknown,
+    /// A limit or delay outside its range, or of an unknown scope.
+    #[error("the throttle's limit is out of range")]
+    ThrottleLimitOutOfRange,
     /// The signature, or the key that should have made it, is not right.
     #[error("the token's signature does not verify")]
     TokenSignatureInvalid,

@@ -11,6 +11,7 @@
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
+//! | [`throttle`] | how often something may be tried, and how long to wait after failures |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ pub mod keyed_hash;
 pub mod password;
 pub mod permission;
 pub mod secret;
+pub mod throttle;
 pub mod vault;
 pub mod wire;
 

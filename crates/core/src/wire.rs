@@ -19,6 +19,7 @@ const TOKEN: &str = "invalid token";
 const PASSWORD: &str = "the password is not acceptable";
 const HASH: &str = "the password hash is not acceptable";
 const KEY: &str = "the key is not acceptable";
+const THROTTLE: &str = "the throttle does not know what is asked";
 const INTERNAL: &str = "internal error";
 
 const fn token(code: &'static str) -> Wire {
@@ -57,6 +58,8 @@ impl From<&Error> for Wire {
             Error::PasswordTooLong => input("password_too_long", PASSWORD),
             Error::PasswordTooLongForBcrypt => input("password_too_long_for_bcrypt", PASSWORD),
             Error::SealBroken => internal("seal_broken"),
+            Error::ThrottleActUnknown => input("throttle_act_unknown", THROTTLE),
+            Error::ThrottleLimitOutOfRange => input("throttle_limit_out_of_range", THROTTLE),
             Error::TokenAlgorithmNotAllowed => token("token_algorithm_not_allowed"),
             Error::TokenAlgorithmUnknown => token("token_algorithm_unknown"),
             Error::TokenAudienceMismatch => token("token_audience_mismatch"),
