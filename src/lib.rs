@@ -12,6 +12,7 @@
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`lint`] | what the isolation tools can not do in SQL |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -27,6 +28,7 @@ mod claims;
 mod fault;
 mod jwt;
 mod keyring;
+mod lint;
 mod password;
 mod report;
 mod sealed;

@@ -11,6 +11,7 @@
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
+//! | [`policy`] | what the expression of a policy looks at |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod jwt;
 pub mod keyed_hash;
 pub mod password;
 pub mod permission;
+pub mod policy;
 pub mod secret;
 pub mod vault;
 pub mod wire;
