@@ -14,6 +14,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    col name := coalesce(tenant_column, '');
     todo record;
     locked boolean := false;
 begin
@@ -25,12 +26,12 @@ begin
              union
             select i.inhrelid, tree.depth + 1 from tree join pg_inherits as i on i.inhparent = tree.id
         ), fact as (
-            select tree.depth, c.*, n.nspname, format('%I.%I', n.nspname, c.relname) as title, format('(%I = auth.tenant_id())', tenant_column) as belongs,
-                   col.attnum, col.attnotnull, col.atttypid, format_type(col.atttypid, col.atttypmod) as atttype, col.attgenerated
+            select tree.depth, c.*, n.nspname, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as title, format('(%I = auth.tenant_id())', col) as belongs,
+                   a.attnum, a.attnotnull, a.atttypid, format_type(a.atttypid, a.atttypmod) as atttype, a.attgenerated
               from tree
               left join pg_class as c on c.oid = tree.id
               left join pg_namespace as n on n.oid = c.relnamespace
-              left join pg_attribute as col on col.attrelid = tree.id and col.attname = tenant_column and col.attnum > 0 and not col.attisdropped
+              left join pg_attribute as a on a.attrelid = tree.id and a.attname = col and a.attnum > 0 and not a.attisdropped
              where tree.depth = 0 or c.relkind in ('r', 'p')
         )
         select step, statement, state, code, hint into todo
@@ -48,13 +49,13 @@ begin
             union all
             select 3, 0, format('must be owner of table %s', title), '42501', 'not_owner', null where not pg_has_role(relowner, 'usage')
             union all
-            select 4, 0, format('table %s has no column %I', title, tenant_column), '42703', 'tenant_column_missing',
-                   format('Add it, or name the one that holds the tenant: alter table %s add column %I uuid', title, tenant_column) where attnum is null
+            select 4, 0, format('table %s has no column %I', title, col), '42703', 'tenant_column_missing',
+                   format('Add it, or name the one that holds the tenant: alter table %s add column %I uuid', title, col) where attnum is null
             union all
-            select 5, 0, format('column %I of table %s is of type %s, not uuid', tenant_column, title, atttype), '42804', 'tenant_column_type',
+            select 5, 0, format('column %I of table %s is of type %s, not uuid', col, title, atttype), '42804', 'tenant_column_type',
                    'A tenant''s id is a uuid.' where atttypid <> 'uuid'::regtype
             union all
-            select 6, 0, format('column %I of table %s is generated', tenant_column, title), '42809', 'tenant_column_generated',
+            select 6, 0, format('column %I of table %s is generated', col, title), '42809', 'tenant_column_generated',
                    'Name a column that keeps what was inserted.' where attgenerated <> ''
             union all
             -- Two calls at a time would both find the same work to do.
@@ -80,12 +81,12 @@ begin
                            (3, 'update', 'w', 'using ? with check ?'), (4, 'delete', 'd', 'using ?')) as command (at, name, code, clauses)
              where not exists (select from pg_policy where polrelid = fact.oid and polpermissive and polcmd in ('*', command.code::"char"))
             union all
-            select 16, 0, format('alter table %s alter column %I set default auth.tenant_id()', title, tenant_column), null, null, null
+            select 16, 0, format('alter table %s alter column %I set default auth.tenant_id()', title, col), null, null, null
              where not exists (select from pg_attrdef where adrelid = fact.oid and adnum = attnum and pg_get_expr(adbin, adrelid) = 'auth.tenant_id()')
             union all
-            select 17, 0, format('alter table %s alter column %I set not null', title, tenant_column), null, null, null where not attnotnull
+            select 17, 0, format('alter table %s alter column %I set not null', title, col), null, null, null where not attnotnull
             union all
-            select 18, 0, format('create index on %s (%I)', title, tenant_column), null, null, null
+            select 18, 0, format('create index on %s (%I)', title, col), null, null, null
              where not exists (select from pg_index as i join pg_class as c on c.oid = i.indexrelid join pg_am as a on a.oid = c.relam
                                 where i.indrelid = fact.oid and i.indkey[0] = attnum and i.indisvalid and i.indpred is null and a.amname = 'btree')
             union all
@@ -108,7 +109,7 @@ begin
         exception when not_null_violation then
             raise exception 'table % has rows without a tenant', target
                 using errcode = '23502', detail = 'tenant_missing',
-                      hint = format('Give each row''s column %I a tenant first, with row-level security bypassed.', tenant_column);
+                      hint = format('Give each row''s column %I a tenant first, with row-level security bypassed.', col);
         end;
         locked := true;
         if todo.step > 10 then

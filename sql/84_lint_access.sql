@@ -35,8 +35,8 @@ as $$
           from application as v left join behind as b on b.view = v.id
          where v.exposed and v.kind in ('v', 'm', 'f')
     )
-    select severity, 'identity_exposed', title, format('shows what is in %s, which nobody but its owner should read', tables), revoke
-      from reach where identity and not invoker
+    select 'error', 'identity_exposed', title, format('shows what is in %s, which nobody but its owner should read', tables), revoke
+      from reach where identity and granted and not invoker
      union all
     select severity, 'view_without_security_invoker', title,
            format('the view reads %s with its owner''s rights and row-level security, not with those of whoever asks', tables),

@@ -72,26 +72,59 @@ $$;
 revoke all on function auth.lint_identity() from public;
 comment on function auth.lint_identity() is 'Internal: findings of lint about grants in schema auth.';
 
+create function auth.lint_preload(preloaded text)
+returns setof auth.finding
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with place as (
+        select libraries, array_position(libraries, 'pg_gatehouse') as own, array_position(libraries, 'pg_stat_statements') as statements
+          from (select coalesce(array_agg(btrim(library, ' "') order by at) filter (where btrim(library, ' "') <> ''), '{}') as libraries
+                  from unnest(string_to_array(preloaded, ',')) with ordinality as l (library, at)) as l
+    ), remedy as (
+        select place.*, 'alter system set shared_preload_libraries = '
+                   || (select string_agg(quote_literal(library), ', ') from unnest(array_remove(libraries, 'pg_gatehouse') || 'pg_gatehouse'::text) as library)
+                   || '; -- and restart the server' as remedy
+          from place
+    )
+    select 'error', 'not_preloaded', 'shared_preload_libraries', 'pg_gatehouse is not preloaded: throttles, revocation and redaction do not work', remedy
+      from remedy where own is null
+     union all
+    select 'warning', 'preload_order', 'shared_preload_libraries', 'pg_stat_statements comes after pg_gatehouse, so it sees statements before secrets are taken out of them', remedy
+      from remedy where own < statements
+$$;
+revoke all on function auth.lint_preload(text) from public;
+comment on function auth.lint_preload(text) is 'Internal: findings of lint about the order of shared_preload_libraries.';
+
+create function auth.lint_master_key(problem text, file text, data_directory text)
+returns setof auth.finding
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case problem when 'open' then 'error' else 'warning' end, 'master_key_' || problem, 'pg_gatehouse.master_key_file',
+           case problem when 'not_set' then 'there is no master key: nothing can be signed or sealed'
+                        when 'unreadable' then 'the server can not read the master key: nothing can be signed or sealed'
+                        else 'others than the server can read the master key' end,
+           case problem when 'open' then '-- in a shell: chmod 600, on the file that pg_gatehouse.master_key_file names'
+                        else '-- in postgresql.conf: pg_gatehouse.master_key_file = ''/a/file/outside/the/data/folder''' end
+     where problem is not null
+     union all
+    select 'warning', 'master_key_in_data_directory', 'pg_gatehouse.master_key_file',
+           'the master key lies in the data folder, so every backup holds the secrets and the key to them',
+           '-- move the file elsewhere, and name the new place in postgresql.conf'
+     where starts_with(file, data_directory || '/') or file ~ '^[^/]'
+$$;
+revoke all on function auth.lint_master_key(text, text, text) from public;
+comment on function auth.lint_master_key(text, text, text) is 'Internal: findings of lint about the file of the master key.';
+
 create function auth.lint_settings()
 returns setof auth.finding
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    with preloaded as (
-        select array_agg(btrim(library, ' "') order by at) as libraries
-          from unnest(string_to_array(current_setting('shared_preload_libraries'), ',')) with ordinality as l (library, at)
-    ), place as (
-        select libraries, array_position(libraries, 'pg_gatehouse') as own, array_position(libraries, 'pg_stat_statements') as statements from preloaded
-    )
-    select 'error', 'not_preloaded', 'shared_preload_libraries', 'pg_gatehouse is not preloaded: throttles, revocation and redaction do not work',
-           format('alter system set shared_preload_libraries = %s -- and restart the server',
-               (select string_agg(quote_literal(library), ', ') from unnest(array_remove(libraries, '') || 'pg_gatehouse'::text) as library))
-      from place where own is null
+    select * from auth.lint_preload(current_setting('shared_preload_libraries'))
      union all
-    select 'warning', 'preload_order', 'shared_preload_libraries', 'pg_stat_statements comes after pg_gatehouse, so it sees statements before secrets are taken out of them',
-           format('alter system set shared_preload_libraries = %s -- and restart the server',
-               (select string_agg(quote_literal(library), ', ') from unnest(array_remove(libraries, 'pg_gatehouse') || 'pg_gatehouse'::text) as library))
-      from place where own < statements
+    select * from auth.lint_master_key(auth.master_key_file_problem(), current_setting('pg_gatehouse.master_key_file', true), current_setting('data_directory'))
      union all
     select 'error', 'trust_request_claims', place, 'pg_gatehouse.trust_request_claims is on: whoever can send SQL can be anybody', remedy
       from (select 'the server' as place, 'alter system set pg_gatehouse.trust_request_claims = off; select pg_reload_conf()' as remedy
@@ -105,20 +138,6 @@ as $$
               left join pg_database as d on d.oid = s.setdatabase
              where exists (select from unnest(s.setconfig) as setting where setting ~* '^pg_gatehouse\.trust_request_claims=(on|true|yes|1|t|y)$')
            ) as trusting
-     union all
-    select case problem when 'open' then 'error' else 'warning' end, 'master_key_' || problem, 'pg_gatehouse.master_key_file',
-           case problem when 'not_set' then 'there is no master key: nothing can be signed or sealed'
-                        when 'unreadable' then 'the server can not read the master key: nothing can be signed or sealed'
-                        else 'others than the server can read the master key' end,
-           case problem when 'open' then format('-- in a shell: chmod 600 %s', quote_literal(current_setting('pg_gatehouse.master_key_file')))
-                        else '-- in postgresql.conf: pg_gatehouse.master_key_file = ''/a/file/outside/the/data/folder''' end
-      from auth.master_key_file_problem() as problem where problem is not null
-     union all
-    select 'warning', 'master_key_in_data_directory', 'pg_gatehouse.master_key_file',
-           'the master key lies in the data folder, so every backup holds the secrets and the key to them',
-           '-- move the file elsewhere, and name the new place in postgresql.conf'
-     where starts_with(current_setting('pg_gatehouse.master_key_file', true), current_setting('data_directory') || '/')
-        or current_setting('pg_gatehouse.master_key_file', true) ~ '^[^/]'
      union all
     select 'info', 'client_address_header', 'pg_gatehouse.client_address_header',
            'the client''s address is taken from a header: throttles by address hold only if nobody but a trusted front can send SQL', null

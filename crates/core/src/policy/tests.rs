@@ -156,19 +156,9 @@ fn no_name_passes_for_structure() {
 
 #[test]
 fn what_is_no_tree_gives_no_facts() {
-    for text in [
-        "",
-        "true",
-        "{",
-        "}",
-        "{CONST",
-        "{CONST :a}",
-        "{CONST a b}",
-        "{A} {B}",
-        "(",
-        "{A :b 1 [ 2 }",
-        "<>",
-    ] {
+    for text in
+        ["", "true", "{", "}", "{CONST", "{CONST :a}", "{CONST a b}", "{A} {B}", "(", "{A :b 1 [ 2 }", "<>"]
+    {
         assert_eq!(read(text, &Known::default()), None, "{text}");
     }
     let deep = format!("{}{}{}", "{A :b ".repeat(100_000), "1", "}".repeat(100_000));
