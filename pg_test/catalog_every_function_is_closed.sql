@@ -57,7 +57,7 @@ select tap.is_empty(
 
 select tap.is(
     (select string_agg(proname, ' ' order by proname) from own_function where prosecdef),
-    'create_tenant end_sessions jwks mint_token open_session record_event revoke_signing_key rotate_signing_key sign_in sign_up throttle_reset',
+    'create_tenant end_sessions explain_access jwks lint mint_token open_session record_event revoke_signing_key rotate_signing_key sign_in sign_up throttle_reset',
     'these functions and no others run with the owner''s rights');
 
 select * from tap.finish();

@@ -15,6 +15,7 @@
 //! | [`throttle`] | counters in shared memory |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
+//! | [`lint`] | what the isolation tools can not do in SQL |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -31,6 +32,7 @@ mod fault;
 mod jsonb;
 mod jwt;
 mod keyring;
+mod lint;
 mod password;
 mod report;
 mod sealed;
@@ -59,7 +61,15 @@ extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["4
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
-extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/81_lint_catalog.sql", name = "81_lint_catalog", requires = ["80_protect"]);
+extension_sql_file!("../sql/82_lint_table.sql", name = "82_lint_table", requires = ["81_lint_catalog"]);
+extension_sql_file!("../sql/83_lint_policy.sql", name = "83_lint_policy", requires = ["82_lint_table"]);
+extension_sql_file!("../sql/84_lint_access.sql", name = "84_lint_access", requires = ["83_lint_policy"]);
+extension_sql_file!("../sql/85_lint_server.sql", name = "85_lint_server", requires = ["84_lint_access"]);
+extension_sql_file!("../sql/86_lint.sql", name = "86_lint", requires = ["85_lint_server"]);
+extension_sql_file!("../sql/87_explain_access.sql", name = "87_explain_access", requires = ["86_lint"]);
+extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["87_explain_access"]);
 #[cfg(feature = "fault_injection")]
 extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);
 

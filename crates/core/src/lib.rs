@@ -12,6 +12,7 @@
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`throttle`] | how often something may be tried, and how long to wait after failures |
+//! | [`policy`] | what the expression of a policy looks at |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ pub mod jwt;
 pub mod keyed_hash;
 pub mod password;
 pub mod permission;
+pub mod policy;
 pub mod secret;
 pub mod throttle;
 pub mod vault;
