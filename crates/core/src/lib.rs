@@ -10,12 +10,14 @@
 //! | [`keyed_hash`] | what is stored in the place of a secret that comes back later |
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
+//! | [`invitation`] | the token of an invitation |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
 pub mod claims;
 pub mod error;
+pub mod invitation;
 pub mod jwt;
 pub mod keyed_hash;
 pub mod password;
