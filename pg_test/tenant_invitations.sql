@@ -80,12 +80,12 @@ begin; select auth.authenticate(:'ines'); select status as suspended from auth.a
 commit;
 select tap.is('' || :'suspended', 'invite_not_found', 'or is suspended');
 begin; select auth.authenticate(:'alice'); select auth.resume_member(fixture.id('irma')), auth.update_role('viewer', '{members:read,tenant:read,notes:delete}'); commit;
-select fixture.invite('ines@example.com', 'viewer', 'acme', fixture.id('irma')) as grown \gset
-begin; select auth.authenticate(:'ines'); select status as grown from auth.accept_invitation(:'grown') \gset
+select fixture.invite('ines@example.com', 'viewer', 'acme', fixture.id('irma')) as token \gset
+begin; select auth.authenticate(:'ines'); select status as grown from auth.accept_invitation(:'token') \gset
 commit;
 select tap.is('' || :'grown', 'invite_not_found', 'one whose role has grown beyond the inviter since');
 begin; select auth.authenticate(:'alice'); select auth.update_role('viewer', '{members:read,tenant:read}'); commit;
-begin; select auth.authenticate(:'ines'); select status as fine from auth.accept_invitation(:'grown') \gset
+begin; select auth.authenticate(:'ines'); select status as fine from auth.accept_invitation(:'token') \gset
 commit;
 select tap.is('' || :'fine', 'ok', 'none of these attempts has used it up');
 
