@@ -120,3 +120,7 @@ create function fixture.suspend(tenant text, suspended boolean)
 returns void language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ update auth.tenant set suspended_at = case when suspended then now() end where slug = $1 $$;
 grant execute on function fixture.suspend(text, boolean) to public;
+
+-- A schema where a tenant's users may create, as a careless deployment has it.
+create schema attack;
+grant all on schema attack to authenticated;

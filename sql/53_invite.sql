@@ -93,6 +93,8 @@ as $$
 declare
     account auth."user" := auth.require_user();
     wait integer := auth.throttle('invite', account.id::text, null);
+    -- In a variable: a volatile function is no condition for an index.
+    hash bytea := auth.invitation_token_hash(accept_invitation.token);
     offered auth.invitation;
     home auth.tenant;
     refusal text;
@@ -101,7 +103,7 @@ begin
     if wait is not null then
         return auth.invitation_refusal('throttled', 'Too many attempts', wait);
     end if;
-    select * into offered from auth.invitation where token_hash = auth.invitation_token_hash(accept_invitation.token);
+    select * into offered from auth.invitation where token_hash = hash;
     home := auth.lock_tenant(offered.tenant_id);
     if offered.id is null then
         refusal := 'unknown_token';
