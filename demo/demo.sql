@@ -1,4 +1,4 @@
--- The demo: two tenants with one user each, and a table that both share.
+-- The demo: two tenants with one owner each, and a table that both share.
 
 begin;
 
@@ -21,16 +21,14 @@ create policy note_member on public.note to authenticated using (true) with chec
 grant usage on schema public to anon, authenticated, service_role;
 grant select, insert, update, delete on public.note to authenticated, service_role;
 
-insert into auth.tenant (slug, name, sign_up_open)
-values ('acme', 'Acme Inc.', true), ('globex', 'Globex Corp.', false);
+select auth.create_tenant('acme', 'Acme Inc.'), auth.create_tenant('globex', 'Globex Corp.');
 
 -- Through the front door, so that passwords are checked and hashed as always.
-select auth.sign_up('alice@acme.example', 'seven green sailing boats', '{"name": "Alice"}', 'acme');
+select auth.sign_up('alice@acme.example', 'seven green sailing boats', '{"name": "Alice"}');
 select auth.sign_up('bob@globex.example', 'nine quiet mountain roads', '{"name": "Bob"}');
-insert into auth.membership (tenant_id, user_id)
-select tenant.id, "user".id
-  from auth.tenant, auth."user"
- where tenant.slug = 'globex' and "user".email = 'bob@globex.example';
+select auth.grant_role("user".id, 'owner', tenant.id)
+  from auth.tenant join auth."user" on split_part("user".email, '@', 2) = tenant.slug || '.example';
+select auth.update_tenant('{"sign_up_open": true}', id) from auth.tenant where slug = 'acme';
 update auth.session set ended_at = now(), end_reason = 'demo';
 
 insert into public.note (tenant_id, author_id, title)

@@ -31,17 +31,19 @@ as $$
 $$;
 grant execute on function fixture.sign(jsonb, jsonb) to public;
 
--- Two tenants, a user in each, and the tokens of real sign-ins.
-insert into auth.tenant (slug, name, sign_up_open) values ('acme', 'Acme', true), ('globex', 'Globex', true);
+-- Two tenants, each with an owner, and the tokens of real sign-ins.
+select auth.update_tenant('{"sign_up_open": true}', auth.create_tenant(slug, name))
+  from (values ('acme', 'Acme'), ('globex', 'Globex')) as tenant (slug, name);
 create table fixture.token (name text primary key, token text not null);
 grant select on fixture.token to public;
 insert into fixture.token
 select name, (auth.sign_up(name || '@example.com', 'seven green sailing boats', '{}', tenant)).access_token
   from (values ('alice', 'acme'), ('bob', 'globex')) as person (name, tenant);
 create table fixture.person as
-select split_part("user".email, '@', 1) as name, "user".id, tenant_id
+select split_part("user".email, '@', 1) as name, "user".id, membership.tenant_id
   from auth."user" join auth.membership on user_id = "user".id;
 grant select on fixture.person to public;
+select auth.grant_role(id, 'owner', tenant_id), auth.revoke_role(id, 'member', tenant_id) from fixture.person;
 
 create table public.note (
     id bigint generated always as identity primary key,
@@ -69,3 +71,59 @@ exception when others then
 end
 $$;
 grant execute on function fixture.refusal(text) to public;
+
+-- A member of a tenant (by slug) with a role, or without one, and a token of theirs. Users are made
+-- when first named, without a password.
+create function fixture.enter(name text, tenant text, role text default null)
+returns text language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    home auth.tenant;
+    account auth."user";
+begin
+    select * into strict home from auth.tenant as t where t.slug = enter.tenant;
+    insert into auth."user" (email, email_confirmed_at, tenant_id)
+    values (enter.name || '@example.com', now(), case when home.isolated then home.id end) on conflict do nothing;
+    account := auth.find_user(enter.name || '@example.com', enter.tenant);
+    perform auth.add_member(home.id, account.id, enter.role);
+    return (auth.open_session(account, home.id, 'password')).access_token;
+end
+$$;
+grant execute on function fixture.enter(text, text, text) to public;
+
+create function fixture.id(name text, pool text default null)
+returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select (auth.find_user(name || '@example.com', pool)).id $$;
+grant execute on function fixture.id(text, text) to public;
+
+create function fixture.tenant(slug text)
+returns uuid language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select id from auth.tenant where tenant.slug = $1 $$;
+grant execute on function fixture.tenant(text) to public;
+
+-- An invitation whose token the test gets to know; of the operator, or of a member.
+create function fixture.invite(email text, role text, tenant text, inviter uuid default null, lifetime interval default '1 day')
+returns text language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    secret record;
+    home uuid := fixture.tenant(invite.tenant);
+begin
+    select * into strict secret from auth.make_invitation_token();
+    update auth.invitation as i set revoked_at = now() where i.tenant_id = home and i.email = invite.email and i.accepted_at is null;
+    insert into auth.invitation (tenant_id, email, role_id, token_hash, invited_by, expires_at)
+    select home, invite.email, r.id, secret.token_hash, invite.inviter, clock_timestamp() + lifetime
+      from auth.role as r where r.tenant_id = home and r.name = invite.role;
+    return secret.token;
+end
+$$;
+grant execute on function fixture.invite(text, text, text, uuid, interval) to public;
+
+create function fixture.suspend(tenant text, suspended boolean)
+returns void language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$ update auth.tenant set suspended_at = case when suspended then now() end where slug = $1 $$;
+grant execute on function fixture.suspend(text, boolean) to public;
+
+-- A schema where a tenant's users may create, as a careless deployment has it.
+create schema attack;
+grant all on schema attack to authenticated;

@@ -11,12 +11,15 @@ create table auth."user" (
     banned_until timestamptz,
     last_sign_in_at timestamptz,
     created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now()
+    updated_at timestamptz not null default now(),
+    tenant_id uuid constraint user_tenant_id_fkey references auth.tenant (id) on delete cascade
 );
-create unique index user_email_key on auth."user" (email);
+create unique index user_email_key on auth."user" (email) where tenant_id is null;
+create unique index user_tenant_id_email_key on auth."user" (tenant_id, email) where tenant_id is not null;
 revoke all on table auth."user" from public;
 comment on table auth."user" is 'Users. Reached through functions only.';
 comment on column auth."user".email is 'Normalised: trimmed and lower-case.';
+comment on column auth."user".tenant_id is 'The isolated tenant whose pool the user is in; null for the pool that all other tenants share. Never changes.';
 comment on column auth."user".password_hash is 'PHC or modular-crypt string; null for users without a password.';
 comment on column auth."user".app_metadata is 'Written by the application; may decide.';
 comment on column auth."user".user_metadata is 'Written by the user; never decides anything.';

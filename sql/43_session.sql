@@ -27,8 +27,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_table_name = 'tenant' then
+        -- Users of the shared pool may go on elsewhere; authenticate looks at the tenant itself.
         update auth.session set ended_at = now(), end_reason = 'tenant_suspended'
-         where tenant_id = new.id and ended_at is null;
+         where user_id in (select id from auth."user" where tenant_id = new.id) and ended_at is null;
     else
         update auth.session set ended_at = now(), end_reason = 'banned'
          where user_id = new.id and ended_at is null;
@@ -37,10 +38,10 @@ begin
 end
 $$;
 revoke all on function auth.end_sessions() from public;
-comment on function auth.end_sessions() is 'Trigger: a ban or suspension ends the sessions it concerns.';
+comment on function auth.end_sessions() is 'Trigger: a ban, or the end of an isolated tenant, ends the sessions it concerns.';
 
-create trigger end_sessions after update of suspended_at on auth.tenant
-    for each row when (old.suspended_at is null and new.suspended_at is not null)
+create trigger end_sessions after update of suspended_at, deleted_at on auth.tenant
+    for each row when (new.isolated and (new.suspended_at is not null or new.deleted_at is not null))
     execute function auth.end_sessions();
 create trigger end_sessions after update of banned_until on auth."user"
     for each row when (new.banned_until > now())

@@ -5,3 +5,11 @@ set search_path = pg_catalog, pg_temp
 as 'update auth.session set ended_at = now(), end_reason = $2 where id = $1 and ended_at is null';
 revoke all on function auth.revoke_session_always(uuid, text) from public;
 comment on function auth.revoke_session_always(uuid, text) is 'Internal.';
+
+create function auth.enqueue_mail(kind text, recipient text, tenant_id uuid, data jsonb)
+returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as 'select';
+revoke all on function auth.enqueue_mail(text, text, uuid, jsonb) from public;
+comment on function auth.enqueue_mail(text, text, uuid, jsonb) is 'Internal.';

@@ -45,50 +45,17 @@ as $$
 declare
     amr jsonb := jsonb_build_array(jsonb_build_object(
         'method', open_session.method, 'timestamp', floor(extract(epoch from clock_timestamp()))::bigint));
-    expiry timestamptz := date_trunc('second', clock_timestamp()
-        + current_setting('pg_gatehouse.access_token_ttl')::interval);
     session_id uuid;
-    tenant_slug text;
-    account auth."user";
-    result auth.sign_in_result;
 begin
-    with session as (
-        insert into auth.session (user_id, tenant_id, amr, ip, user_agent)
-        values (open_session."user".id, open_session.tenant_id, amr, auth.request_ip(), auth.request_user_agent())
-        returning id
-    ), membership as (
-        update auth.membership set last_active_at = now()
-         where user_id = open_session."user".id and tenant_id = open_session.tenant_id
-    )
-    select session.id, (select slug from auth.tenant where id = open_session.tenant_id)
-      into strict session_id, tenant_slug
-      from session;
-    update auth."user" set last_sign_in_at = now()
-     where id = open_session."user".id
-    returning * into strict account;
-
-    result.status := 'ok';
-    result.expires_at := expiry;
-    result."user" := auth.user_json(account);
-    result.access_token := auth.sign_access_token(jsonb_build_object(
-        'exp', extract(epoch from expiry)::bigint,
-        'sub', account.id,
-        'role', 'authenticated',
-        'email', coalesce(account.email, ''),
-        'phone', '',
-        'aal', 'aal1',
-        'amr', amr,
-        'session_id', session_id,
-        'tenant_id', open_session.tenant_id,
-        'tenant_slug', tenant_slug,
-        'roles', '[]'::jsonb,
-        'permissions', '[]'::jsonb,
-        'app_metadata', auth.public_app_metadata(account),
-        'user_metadata', account.user_metadata,
-        'is_anonymous', account.is_anonymous));
-    perform auth.record_event('sign_in', 'success', account.id, open_session.tenant_id, session_id,
+    insert into auth.session (user_id, tenant_id, amr, ip, user_agent)
+    values (open_session."user".id, open_session.tenant_id, amr, auth.request_ip(), auth.request_user_agent())
+    returning id into strict session_id;
+    update auth.membership set last_active_at = now()
+     where user_id = open_session."user".id and tenant_id = open_session.tenant_id;
+    update auth."user" set last_sign_in_at = now() where id = open_session."user".id;
+    perform auth.record_event('sign_in', 'success', open_session."user".id, open_session.tenant_id, session_id,
                               jsonb_build_object('method', open_session.method));
-    return result;
+    return auth.mint_session_token(session_id, open_session.tenant_id);
 end
 $$;
 revoke all on function auth.open_session(auth."user", uuid, text) from public;
@@ -109,7 +76,7 @@ as $$
 declare
     address text := auth.normalize_email(sign_up.email);
     metadata jsonb := coalesce(sign_up.user_metadata, '{}');
-    home uuid;
+    home auth.tenant;
     verdict record;
     account auth."user";
     wait integer;
@@ -125,36 +92,35 @@ begin
     elsif sign_up.password is null or sign_up.password = '' then
         return auth.sign_in_refusal('validation_failed', 'Signup requires a valid password');
     end if;
-    select * into strict verdict
-      from auth.check_password(sign_up.password, array[address, sign_up.tenant, metadata ->> 'name']);
-    if not verdict.ok then
-        return auth.sign_in_refusal('weak_password', array_to_string(verdict.reasons, ' '), verdict.reasons);
-    end if;
     if sign_up.tenant is not null then
-        select id into home from auth.tenant
-         where slug = sign_up.tenant and sign_up_open and suspended_at is null;
-        if home is null then
+        home := auth.sign_up_tenant(sign_up.tenant, address);
+        if home.id is null then
             return auth.sign_in_refusal('signup_disabled', 'Signups not allowed for this tenant');
         end if;
     end if;
+    select * into strict verdict
+      from auth.judge_password(sign_up.password, array[address, metadata ->> 'name'], home);
+    if not verdict.ok then
+        return auth.sign_in_refusal('weak_password', array_to_string(verdict.reasons, ' '), verdict.reasons);
+    end if;
 
-    insert into auth."user" (email, password_hash, user_metadata, email_confirmed_at)
-    values (address, auth.hash_password(sign_up.password), metadata, now())
-    on conflict (email) do nothing
+    insert into auth."user" (email, password_hash, user_metadata, email_confirmed_at, tenant_id)
+    values (address, auth.hash_password(sign_up.password), metadata, now(), case when home.isolated then home.id end)
+    on conflict do nothing
     returning * into account;
     if account.id is null then
         perform auth.record_event('sign_up', 'failure', detail => '{"reason": "user_already_exists"}');
         return auth.sign_in_refusal('user_already_exists', 'User already registered');
     end if;
-    if home is not null then
-        insert into auth.membership (tenant_id, user_id) values (home, account.id);
+    if home.sign_up_open then
+        perform auth.add_member(home.id, account.id, 'member');
     end if;
-    perform auth.record_event('sign_up', 'success', account.id, home);
+    perform auth.record_event('sign_up', 'success', account.id, home.id);
     perform auth.throttle_outcome('sign_up', address, true);
-    return auth.open_session(account, home, 'password');
+    return auth.open_session(account, case when home.sign_up_open then home.id end, 'password');
 end
 $$;
 revoke all on function auth.sign_up(text, text, jsonb, text) from public;
 grant execute on function auth.sign_up(text, text, jsonb, text) to anon, authenticated, service_role;
 comment on function auth.sign_up(text, text, jsonb, text) is
-'Creates a user and signs them in. tenant is the slug of a tenant that is open for sign-up. Statuses: ok, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';
+'Creates a user and signs them in. tenant is the slug of a tenant that is open for sign-up, which the user then joins; or of an isolated one that has invited the address. Statuses: ok, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';

@@ -22,7 +22,7 @@ begin
     if wait is not null then
         return auth.throttled(wait);
     end if;
-    select * into account from auth."user" where email = address;
+    account := auth.find_user(sign_in.email, sign_in.tenant);
     -- Always the same work: without a user a fixed hash of the configured cost is verified.
     if not auth.verify_credential(sign_in.password, account.password_hash) then
         refusal := case when account.id is null then 'unknown_user' else 'wrong_password' end;
@@ -30,7 +30,10 @@ begin
         refusal := 'banned';
     else
         home := auth.home_tenant(account.id, sign_in.tenant);
-        if home is null and sign_in.tenant is not null then
+        -- Who is of an isolated tenant's pool may sign in before joining, to accept an invitation.
+        if home is null and sign_in.tenant is not null and not exists (
+            select from auth.tenant where id = account.tenant_id and suspended_at is null and deleted_at is null)
+        then
             refusal := 'not_a_member';
         end if;
     end if;
@@ -67,7 +70,9 @@ as $$
       from auth.membership
       join auth.tenant on tenant.id = membership.tenant_id
      where membership.user_id = $1
+       and membership.suspended_at is null
        and tenant.suspended_at is null
+       and tenant.deleted_at is null
        and ($2 is null or tenant.slug = $2)
      order by membership.last_active_at desc nulls last, membership.created_at
      limit 1

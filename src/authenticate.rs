@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 
 use crate::catalog::{Key, Table};
 use crate::report::{Refusal, answer};
-use crate::{keyring, sealed};
+use crate::{keyring, membership, sealed};
 
 /// The role of tokens that name none, as PostgREST has it.
 const ANONYMOUS: &str = "anon";
@@ -46,8 +46,9 @@ fn enter(token: Option<&str>) -> Result<(), Refusal> {
 pub(crate) fn verify(token: Option<&str>) -> Result<Claims, Refusal> {
     let token = token.ok_or(Error::TokenMalformed)?;
     let verified = keyring::verify(token, now())?;
-    let claims = keyring::claims(&verified)?;
+    let mut claims = keyring::claims(&verified)?;
     refuse_ended_session(&claims)?;
+    membership::refresh(&mut claims)?;
     Ok(claims)
 }
 

@@ -10,6 +10,8 @@
 //! | [`claims`] | `auth.uid()` and its kin: what policies read |
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
+//! | [`membership`], [`permission`] | what a user may do in a tenant now |
+//! | [`invitation`] | tokens of invitations |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`throttle`] | counters in shared memory |
@@ -29,11 +31,14 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod invitation;
 mod jsonb;
 mod jwt;
 mod keyring;
 mod lint;
+mod membership;
 mod password;
+mod permission;
 mod report;
 mod sealed;
 mod secret;
@@ -57,11 +62,21 @@ extension_sql_file!("../sql/43_session.sql", name = "43_session", requires = ["4
 extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_session"]);
 extension_sql_file!("../sql/45_audit_event.sql", name = "45_audit_event", requires = ["44_signing_key"]);
 extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_event"]);
-extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["46_throttle"]);
+extension_sql_file!("../sql/47_role.sql", name = "47_role", requires = ["46_throttle"]);
+extension_sql_file!("../sql/48_access.sql", name = "48_access", requires = ["47_role"]);
+extension_sql_file!("../sql/48_invitation.sql", name = "48_invitation", requires = ["48_access"]);
+extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["48_invitation"]);
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
-extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
-extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/52_actor.sql", name = "52_actor", requires = ["51_sign_in"]);
+extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["52_actor"]);
+extension_sql_file!("../sql/52_tenant.sql", name = "52_tenant", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/53_invite.sql", name = "53_invite", requires = ["52_tenant"]);
+extension_sql_file!("../sql/53_member.sql", name = "53_member", requires = ["53_invite"]);
+extension_sql_file!("../sql/53_role.sql", name = "53_role", requires = ["53_member"]);
+extension_sql_file!("../sql/53_switch_tenant.sql", name = "53_switch_tenant", requires = ["53_role"]);
+extension_sql_file!("../sql/56_interim_mint.sql", name = "56_interim_mint", requires = ["53_switch_tenant"]);
+extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["56_interim_mint"]);
 extension_sql_file!("../sql/81_lint_catalog.sql", name = "81_lint_catalog", requires = ["80_protect"]);
 extension_sql_file!("../sql/82_lint_table.sql", name = "82_lint_table", requires = ["81_lint_catalog"]);
 extension_sql_file!("../sql/83_lint_policy.sql", name = "83_lint_policy", requires = ["82_lint_table"]);

@@ -119,6 +119,24 @@ impl Claims {
         })
     }
 
+    /// Puts the roles and permissions that hold now in the place of those that held when the token
+    /// was signed, also in [`Claims::json`].
+    ///
+    /// # Errors
+    /// - [`Error::TokenMalformed`]: the JSON text is no object; never after [`Claims::read`].
+    pub fn replace_access(&mut self, roles: Vec<String>, permissions: Vec<String>) -> Result<()> {
+        if self.roles == roles && self.permissions == permissions {
+            return Ok(());
+        }
+        let mut object: Map<String, Value> =
+            serde_json::from_str(&self.json).map_err(|_| Error::TokenMalformed)?;
+        object.insert("roles".into(), roles.as_slice().into());
+        object.insert("permissions".into(), permissions.as_slice().into());
+        self.json = Value::Object(object).to_string();
+        (self.roles, self.permissions) = (roles, permissions);
+        Ok(())
+    }
+
     /// `sub` as a UUID, none when it is something else.
     #[must_use]
     pub fn user_id(&self) -> Option<Uuid> {
@@ -240,6 +258,28 @@ mod tests {
         assert_eq!(claims.tenant_id.unwrap().to_string(), ACME);
         assert_eq!(claims.role.as_deref(), Some("web"));
         assert_eq!(claims.permissions, ["a:b", "c:d"]);
+    }
+
+    #[test]
+    fn what_holds_now_replaces_what_the_token_says() {
+        let json = r#"{"sub":"x","roles":["owner"],"permissions":["*:*"],"big":123456789012}"#;
+        let mut claims = read(json);
+        claims.replace_access(vec!["viewer".into()], vec![]).unwrap();
+        assert_eq!(
+            (claims.roles.as_slice(), claims.permissions.len()),
+            (["viewer".to_owned()].as_slice(), 0)
+        );
+        let told = read(&claims.json);
+        assert_eq!((&told.roles, &told.permissions), (&claims.roles, &claims.permissions));
+        assert!(claims.json.contains(r#""big":123456789012"#));
+    }
+
+    #[test]
+    fn what_has_not_changed_keeps_its_text() {
+        let json = r#"{ "roles": ["owner"],  "permissions": ["*:*"] }"#;
+        let mut claims = read(json);
+        claims.replace_access(vec!["owner".into()], vec!["*:*".into()]).unwrap();
+        assert_eq!(claims.json, json);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | [`keyed_hash`] | what is stored in the place of a secret that comes back later |
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
+//! | [`invitation`] | the token of an invitation |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`throttle`] | how often something may be tried, and how long to wait after failures |
 //! | [`policy`] | what the expression of a policy looks at |
@@ -18,6 +19,7 @@
 
 pub mod claims;
 pub mod error;
+pub mod invitation;
 pub mod jwt;
 pub mod keyed_hash;
 pub mod password;

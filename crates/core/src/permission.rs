@@ -21,6 +21,20 @@ pub fn covers(granted: &str, wanted: &str) -> bool {
     (resource == "*" || resource == wanted_resource) && (action == "*" || action == wanted_action)
 }
 
+/// Whether every wanted permission is covered by some granted one: whether the holder of `granted`
+/// may give `wanted` to somebody else.
+///
+/// ```
+/// use gatehouse_core::permission::covers_all;
+/// assert!(covers_all(&["notes:*", "files:read"], &["notes:write", "files:read"]));
+/// assert!(!covers_all(&["notes:*"], &["*:*"]));
+/// assert!(covers_all::<&str, &str>(&[], &[]));
+/// ```
+#[must_use]
+pub fn covers_all<G: AsRef<str>, W: AsRef<str>>(granted: &[G], wanted: &[W]) -> bool {
+    wanted.iter().all(|wanted| granted.iter().any(|granted| covers(granted.as_ref(), wanted.as_ref())))
+}
+
 /// Whether the text is a well-formed permission: two non-empty parts of letters, digits, `_`, `-`,
 /// `.` or a lone `*`, with one colon between, up to 128 bytes.
 #[must_use]
@@ -41,7 +55,7 @@ fn is_part(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{covers, is_well_formed};
+    use super::{covers, covers_all, is_well_formed};
 
     #[test]
     fn wildcards_stand_for_one_part() {
@@ -65,6 +79,29 @@ mod tests {
         ] {
             assert_eq!(covers(granted, wanted), expected, "{granted} covers {wanted}");
         }
+    }
+
+    /// The rule that nobody grants more than they hold stands on this: whatever a covered pattern
+    /// covers, the covering one covers as well.
+    #[test]
+    fn covering_a_pattern_is_covering_all_that_it_covers() {
+        let parts = ["*", "notes", "files", "read"];
+        let all: Vec<_> = parts.iter().flat_map(|r| parts.map(|a| format!("{r}:{a}"))).collect();
+        for granted in &all {
+            for pattern in all.iter().filter(|pattern| covers(granted, pattern)) {
+                for wanted in all.iter().filter(|wanted| covers(pattern, wanted)) {
+                    assert!(covers(granted, wanted), "{granted} covers {pattern} covers {wanted}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_permission_not_held_is_one_too_many() {
+        assert!(covers_all(&["members:*", "notes:read"], &["members:read", "members:*"]));
+        assert!(!covers_all(&["members:*", "notes:read"], &["members:read", "notes:write"]));
+        assert!(!covers_all(&["*:read", "*:update"], &["*:*"]));
+        assert!(!covers_all::<&str, _>(&[], &["notes:read"]));
     }
 
     #[test]
