@@ -11,6 +11,8 @@
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
+//! | [`refresh`] | refresh tokens and their chain |
+//! | [`token_id`] | the ids of access tokens, and which a session remembers |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
@@ -20,7 +22,9 @@ pub mod jwt;
 pub mod keyed_hash;
 pub mod password;
 pub mod permission;
+pub mod refresh;
 pub mod secret;
+pub mod token_id;
 pub mod vault;
 pub mod wire;
 
