@@ -57,7 +57,8 @@ select tap.is_empty(
 
 select tap.is(
     (select string_agg(proname, ' ' order by proname) from own_function where prosecdef),
-    'create_tenant end_sessions jwks mint_token open_session record_event revoke_signing_key rotate_signing_key sign_in sign_up',
+    'create_tenant end_session end_sessions jwks mint_token my_sessions prune_sessions record_event refresh '
+    || 'revoke_signing_key rotate_signing_key sign_in sign_out sign_up update_session update_user',
     'these functions and no others run with the owner''s rights');
 
 select * from tap.finish();

@@ -11,6 +11,8 @@
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`session`] | whether the session of an access token lives, and the token's id |
+//! | [`refresh_token`] | making, hashing and following refresh tokens |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
@@ -28,9 +30,11 @@ mod fault;
 mod jwt;
 mod keyring;
 mod password;
+mod refresh_token;
 mod report;
 mod sealed;
 mod secret;
+mod session;
 mod settings;
 mod transaction;
 
@@ -46,14 +50,24 @@ extension_sql_file!("../sql/40_tenant.sql", name = "40_tenant", requires = ["39_
 extension_sql_file!("../sql/41_user.sql", name = "41_user", requires = ["40_tenant"]);
 extension_sql_file!("../sql/42_membership.sql", name = "42_membership", requires = ["41_user"]);
 extension_sql_file!("../sql/43_session.sql", name = "43_session", requires = ["42_membership"]);
-extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_session"]);
+extension_sql_file!("../sql/43_sign_in_result.sql", name = "43_sign_in_result", requires = ["43_session"]);
+extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_sign_in_result"]);
 extension_sql_file!("../sql/45_audit_event.sql", name = "45_audit_event", requires = ["44_signing_key"]);
 extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_event"]);
 extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["46_throttle"]);
-extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
+extension_sql_file!("../sql/49_refresh_token.sql", name = "49_refresh_token", requires = ["49_interim"]);
+extension_sql_file!(
+    "../sql/49_session_token.sql",
+    name = "49_session_token",
+    requires = ["49_refresh_token"]
+);
+extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_session_token"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
-extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/54_refresh.sql", name = "54_refresh", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/55_session.sql", name = "55_session", requires = ["54_refresh"]);
+extension_sql_file!("../sql/56_update_user.sql", name = "56_update_user", requires = ["55_session"]);
+extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["56_update_user"]);
 #[cfg(feature = "fault_injection")]
 extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);
 
