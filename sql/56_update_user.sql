@@ -128,8 +128,8 @@ as $$
 declare
     refusal auth.sign_in_result;
 begin
-    if case when jsonb_typeof(user_metadata) <> 'object' then true
-            else pg_column_size(auth.merge_user_metadata(account.user_metadata, user_metadata)) > 16384 end
+    if (case when jsonb_typeof(user_metadata) <> 'object' then true
+            else pg_column_size(auth.merge_user_metadata(account.user_metadata, user_metadata)) > 16384 end)
     then
         return auth.sign_in_refusal('validation_failed', 'User metadata must be a JSON object of at most 16 KiB');
     elsif email is not null and auth.normalize_email(email) is null then
