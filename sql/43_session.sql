@@ -91,14 +91,18 @@ create trigger end_sessions after update of banned_until on auth."user"
     execute function auth.end_sessions();
 
 create function auth.session_limits(tenant_id uuid, out lifetime interval, out idle_timeout interval)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
     -- As JSON, so that it makes no difference whether the tenant has these columns.
-    select coalesce((own ->> 'session_lifetime')::interval, current_setting('pg_gatehouse.session_lifetime')::interval),
-           coalesce((own ->> 'session_idle_timeout')::interval, current_setting('pg_gatehouse.session_idle_timeout')::interval)
-      from (select) as always
-      left join (select to_jsonb(tenant) as own from auth.tenant where id = $1) as tenant on true
+    select (own ->> 'session_lifetime')::interval, (own ->> 'session_idle_timeout')::interval
+      into lifetime, idle_timeout
+      from auth.tenant, to_jsonb(tenant) as own
+     where tenant.id = session_limits.tenant_id;
+    lifetime := coalesce(lifetime, current_setting('pg_gatehouse.session_lifetime')::interval);
+    idle_timeout := coalesce(idle_timeout, current_setting('pg_gatehouse.session_idle_timeout')::interval);
+end
 $$;
 revoke all on function auth.session_limits(uuid) from public;
 comment on function auth.session_limits(uuid) is

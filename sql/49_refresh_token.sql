@@ -7,8 +7,8 @@
 create table auth.refresh_token (
     id uuid constraint refresh_token_pkey primary key default pg_catalog.gen_random_uuid(),
     session_id uuid not null constraint refresh_token_session_id_fkey references auth.session (id) on delete cascade,
-    parent_id uuid constraint refresh_token_parent_id_key unique
-        constraint refresh_token_parent_id_fkey references auth.refresh_token (id) on delete cascade,
+    -- No foreign key: tokens go with their session and not before, and pg_dump would warn of the circle.
+    parent_id uuid constraint refresh_token_parent_id_key unique,
     token_hash bytea not null constraint refresh_token_token_hash_key unique
         constraint refresh_token_token_hash_check check (length(token_hash) = 32),
     created_at timestamptz not null default clock_timestamp(),
