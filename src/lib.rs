@@ -13,7 +13,9 @@
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`session`] | whether the session of an access token lives, and the token's id |
 //! | [`refresh_token`] | making, hashing and following refresh tokens |
+//! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -27,6 +29,7 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod password;
@@ -35,6 +38,7 @@ mod report;
 mod sealed;
 mod secret;
 mod session;
+mod session_state;
 mod settings;
 mod transaction;
 
@@ -76,6 +80,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -85,6 +90,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(KEYRING);
         transaction::watch();
         keyring::watch();
+        session_state::watch();
     }
     reserve_prefix();
 }
