@@ -67,6 +67,8 @@ select tap.is(
         'grant_role', 'revoke_role', 'remove_member', 'leave_tenant', 'suspend_member', 'resume_member', 'tenant_members',
         'create_role', 'update_role', 'delete_role', 'tenant_roles', 'set_role_template'
     ]) as expected (name)),
+    'create_tenant end_session end_sessions jwks mint_token my_sessions prune_sessions record_event refresh '
+    || 'revoke_signing_key rotate_signing_key sign_in sign_out sign_up update_session update_user',
     'these functions and no others run with the owner''s rights');
 
 select * from tap.finish();

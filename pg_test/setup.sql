@@ -127,3 +127,36 @@ grant execute on function fixture.suspend(text, boolean) to public;
 -- A schema where a tenant's users may create, as a careless deployment has it.
 create schema attack;
 grant all on schema attack to authenticated;
+-- Time passes for the sessions of a user, and for nothing else.
+create function fixture.let_time_pass(person text, by interval)
+returns void language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+    update auth.session as s
+       set created_at = s.created_at - by, refreshed_at = refreshed_at - by, expires_at = expires_at - by
+      from auth."user" where "user".id = s.user_id and "user".email = person || '@example.com';
+    update auth.refresh_token as t
+       set created_at = t.created_at - by, used_at = used_at - by
+      from auth.session as s join auth."user" on "user".id = s.user_id
+     where s.id = t.session_id and "user".email = person || '@example.com';
+$$;
+grant execute on function fixture.let_time_pass(text, interval) to public;
+
+-- What authenticating with a token ends in, undone at once.
+create function fixture.authenticates(token text)
+returns text language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    detail text;
+begin
+    begin
+        perform auth.authenticate(token);
+        raise exception using errcode = 'ZZ000';
+    exception
+        when sqlstate 'ZZ000' then return 'accepted';
+        when others then
+            get stacked diagnostics detail = pg_exception_detail;
+            return detail;
+    end;
+end
+$$;
+grant execute on function fixture.authenticates(text) to public;

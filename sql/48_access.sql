@@ -151,3 +151,18 @@ $$;
 revoke all on function auth.add_member(uuid, uuid, text) from public;
 comment on function auth.add_member(uuid, uuid, text) is
 'Internal: makes the user a member who holds the role; whether they did not hold it before.';
+
+create function auth.membership_claims(user_id uuid, tenant_id uuid)
+returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select jsonb_build_object('tenant_slug', t.slug, 'roles', to_jsonb(m.roles), 'permissions', to_jsonb(m.permissions))
+      from auth.membership as m
+      join auth.tenant as t on t.id = m.tenant_id
+     where m.user_id = $1 and m.tenant_id = $2
+       and m.suspended_at is null and t.suspended_at is null and t.deleted_at is null
+$$;
+revoke all on function auth.membership_claims(uuid, uuid) from public;
+comment on function auth.membership_claims(uuid, uuid) is
+'Internal: tenant_slug, roles and permissions of a member; null when there is no membership, or it or the tenant is suspended.';

@@ -53,6 +53,7 @@ begin
     if auth.password_needs_rehash(account.password_hash) then
         update auth."user" set password_hash = auth.hash_password(sign_in.password) where id = account.id;
     end if;
+    -- Whoever needs a second factor is told so here, before there is a session.
     return auth.open_session(account, home, 'password');
 end
 $$;

@@ -4,12 +4,10 @@ use std::ffi::{CStr, CString};
 
 use gatehouse_core::Error;
 use gatehouse_core::claims::Claims;
-use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
-use crate::catalog::{Key, Table};
 use crate::report::{Refusal, answer};
-use crate::{keyring, membership, sealed};
+use crate::{keyring, membership, sealed, session};
 
 /// The role of tokens that name none, as PostgREST has it.
 const ANONYMOUS: &str = "anon";
@@ -45,24 +43,12 @@ fn enter(token: Option<&str>) -> Result<(), Refusal> {
 /// Verifies a token now: signature, claims, and that its session still lives.
 pub(crate) fn verify(token: Option<&str>) -> Result<Claims, Refusal> {
     let token = token.ok_or(Error::TokenMalformed)?;
-    let verified = keyring::verify(token, now())?;
+    let now = now();
+    let verified = keyring::verify(token, now)?;
     let mut claims = keyring::claims(&verified)?;
-    refuse_ended_session(&claims)?;
+    session::refuse_ended(&claims, now)?;
     membership::refresh(&mut claims)?;
     Ok(claims)
-}
-
-/// One index look-up: whatever ends access (sign-out, ban, suspension) ends the session's row.
-fn refuse_ended_session(claims: &Claims) -> Result<(), Refusal> {
-    let Some(session) = claims.session_id else { return Ok(()) };
-    let user = claims.user_id();
-    let alive =
-        Table::open(c"session")?.find(c"session_pkey", &[(c"id", Key::Uuid(session.as_bytes()))], |row| {
-            let owner = row.get::<pgrx::Uuid>(c"user_id").map(|id| *id.as_bytes());
-            let ended = row.get::<TimestampWithTimeZone>(c"ended_at").is_some();
-            !ended && owner == user.map(uuid::Uuid::into_bytes)
-        })?;
-    if alive == Some(true) { Ok(()) } else { Err(Error::TokenRevoked.into()) }
 }
 
 /// `set local role`, to a role that the login role is a member of and that is no superuser.

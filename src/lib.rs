@@ -13,6 +13,8 @@
 //! | [`membership`], [`permission`] | what a user may do in a tenant now |
 //! | [`invitation`] | tokens of invitations |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`session`] | whether the session of an access token lives, and the token's id |
+//! | [`refresh_token`] | making, hashing and following refresh tokens |
 //! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`throttle`] | counters in shared memory |
 //! | [`password`], [`jwt`] | the pure functions |
@@ -39,9 +41,11 @@ mod lint;
 mod membership;
 mod password;
 mod permission;
+mod refresh_token;
 mod report;
 mod sealed;
 mod secret;
+mod session;
 mod session_state;
 mod settings;
 mod throttle;
@@ -59,14 +63,17 @@ extension_sql_file!("../sql/40_tenant.sql", name = "40_tenant", requires = ["39_
 extension_sql_file!("../sql/41_user.sql", name = "41_user", requires = ["40_tenant"]);
 extension_sql_file!("../sql/42_membership.sql", name = "42_membership", requires = ["41_user"]);
 extension_sql_file!("../sql/43_session.sql", name = "43_session", requires = ["42_membership"]);
-extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_session"]);
+extension_sql_file!("../sql/43_sign_in_result.sql", name = "43_sign_in_result", requires = ["43_session"]);
+extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_sign_in_result"]);
 extension_sql_file!("../sql/45_audit_event.sql", name = "45_audit_event", requires = ["44_signing_key"]);
 extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_event"]);
 extension_sql_file!("../sql/47_role.sql", name = "47_role", requires = ["46_throttle"]);
 extension_sql_file!("../sql/48_access.sql", name = "48_access", requires = ["47_role"]);
 extension_sql_file!("../sql/48_invitation.sql", name = "48_invitation", requires = ["48_access"]);
 extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["48_invitation"]);
-extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
+extension_sql_file!("../sql/49_refresh_token.sql", name = "49_refresh_token", requires = ["49_interim"]);
+extension_sql_file!("../sql/49_session_token.sql", name = "49_session_token", requires = ["49_refresh_token"]);
+extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_session_token"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_actor.sql", name = "52_actor", requires = ["51_sign_in"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["52_actor"]);
@@ -75,8 +82,10 @@ extension_sql_file!("../sql/53_invite.sql", name = "53_invite", requires = ["52_
 extension_sql_file!("../sql/53_member.sql", name = "53_member", requires = ["53_invite"]);
 extension_sql_file!("../sql/53_role.sql", name = "53_role", requires = ["53_member"]);
 extension_sql_file!("../sql/53_switch_tenant.sql", name = "53_switch_tenant", requires = ["53_role"]);
-extension_sql_file!("../sql/56_interim_mint.sql", name = "56_interim_mint", requires = ["53_switch_tenant"]);
-extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["56_interim_mint"]);
+extension_sql_file!("../sql/54_refresh.sql", name = "54_refresh", requires = ["53_switch_tenant"]);
+extension_sql_file!("../sql/55_session.sql", name = "55_session", requires = ["54_refresh"]);
+extension_sql_file!("../sql/56_update_user.sql", name = "56_update_user", requires = ["55_session"]);
+extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["56_update_user"]);
 extension_sql_file!("../sql/81_lint_catalog.sql", name = "81_lint_catalog", requires = ["80_protect"]);
 extension_sql_file!("../sql/82_lint_table.sql", name = "82_lint_table", requires = ["81_lint_catalog"]);
 extension_sql_file!("../sql/83_lint_policy.sql", name = "83_lint_policy", requires = ["82_lint_table"]);

@@ -12,6 +12,14 @@ use pgrx::pg_sys;
 
 #[derive(Clone, Copy, PostgresGucEnum)]
 #[expect(non_camel_case_types, reason = "pgrx makes the values of the setting from these names")]
+enum PasswordChange {
+    session,
+    recent_sign_in,
+    current_password,
+}
+
+#[derive(Clone, Copy, PostgresGucEnum)]
+#[expect(non_camel_case_types, reason = "pgrx makes the values of the setting from these names")]
 enum HashAlgorithm {
     bcrypt,
     argon2id,
@@ -29,6 +37,12 @@ static PRODUCT_NAME: GucSetting<Option<CString>> = GucSetting::<Option<CString>>
 static ISSUER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"pg_gatehouse"));
 static AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"authenticated"));
 static ACCESS_TOKEN_TTL: GucSetting<i32> = GucSetting::<i32>::new(900);
+static SESSION_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(30 * DAY);
+static SESSION_IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(7 * DAY);
+static REFRESH_REUSE_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10);
+static SINGLE_SESSION_PER_USER: GucSetting<bool> = GucSetting::<bool>::new(false);
+static PASSWORD_CHANGE_REQUIRES: GucSetting<PasswordChange> =
+    GucSetting::<PasswordChange>::new(PasswordChange::recent_sign_in);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CLIENT_ADDRESS_HEADER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -36,10 +50,14 @@ static ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::
 static PERMISSIONS_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TRUST_REQUEST_CLAIMS: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+/// Seconds.
+const DAY: i32 = 86_400;
+
 /// Defines them all.
 pub(crate) fn define() {
     define_password();
     define_tokens();
+    define_sessions();
     define_claims();
     string(
         c"pg_gatehouse.client_address_header",
@@ -130,6 +148,46 @@ fn define_tokens() {
         &MASTER_KEY_FILE,
         GucContext::Sighup,
         GucFlags::SUPERUSER_ONLY,
+    );
+}
+
+fn define_sessions() {
+    define_int(
+        c"pg_gatehouse.session_lifetime",
+        c"Life of a session from its sign-in on, 5 minutes to 400 days; a tenant's own value wins.",
+        &SESSION_LIFETIME,
+        (300, 400 * DAY),
+        GucFlags::UNIT_S,
+    );
+    define_int(
+        c"pg_gatehouse.session_idle_timeout",
+        c"How long a session may go without a refresh, 1 minute to 400 days; a tenant's own value wins.",
+        &SESSION_IDLE_TIMEOUT,
+        (60, 400 * DAY),
+        GucFlags::UNIT_S,
+    );
+    define_int(
+        c"pg_gatehouse.refresh_reuse_interval",
+        c"How long a used refresh token is answered with its successor instead of ending the session, 0 to 5 minutes.",
+        &REFRESH_REUSE_INTERVAL,
+        (0, 300),
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.single_session_per_user",
+        c"Whether a sign-in ends the user's other sessions.",
+        c"",
+        &SINGLE_SESSION_PER_USER,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"pg_gatehouse.password_change_requires",
+        c"What a user must show to change the own password: session, recent_sign_in or current_password.",
+        c"recent_sign_in is one of the last 15 minutes. Where more than the session is asked for, a reauthentication code does as well.",
+        &PASSWORD_CHANGE_REQUIRES,
+        GucContext::Suset,
+        GucFlags::default(),
     );
 }
 

@@ -66,6 +66,8 @@ pub struct Claims {
     pub tenant_id: Option<Uuid>,
     /// `session_id`.
     pub session_id: Option<Uuid>,
+    /// `jti` (RFC 7519 §4.1.7) as a UUID, none when it is something else.
+    pub token_id: Option<Uuid>,
     /// `aal`: `aal1`, `aal2` (NIST SP 800-63B).
     pub aal: Option<String>,
     /// Roles in the active tenant.
@@ -111,6 +113,7 @@ impl Claims {
             email: text(object, "email")?,
             tenant_id: first(object, &paths.tenant, id)?,
             session_id: id(object, "session_id")?,
+            token_id: object.get("jti").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok()),
             aal: text(object, "aal")?,
             roles: list(object, "roles")?.unwrap_or_default(),
             permissions: first(object, &paths.permissions, list)?.unwrap_or_default(),

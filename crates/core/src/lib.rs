@@ -14,6 +14,8 @@
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`throttle`] | how often something may be tried, and how long to wait after failures |
 //! | [`policy`] | what the expression of a policy looks at |
+//! | [`refresh`] | refresh tokens and their chain |
+//! | [`token_id`] | the ids of access tokens, and which a session remembers |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
@@ -27,6 +29,8 @@ pub mod permission;
 pub mod policy;
 pub mod secret;
 pub mod throttle;
+pub mod refresh;
+pub mod token_id;
 pub mod vault;
 pub mod wire;
 
