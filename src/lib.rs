@@ -72,7 +72,11 @@ extension_sql_file!("../sql/48_access.sql", name = "48_access", requires = ["47_
 extension_sql_file!("../sql/48_invitation.sql", name = "48_invitation", requires = ["48_access"]);
 extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["48_invitation"]);
 extension_sql_file!("../sql/49_refresh_token.sql", name = "49_refresh_token", requires = ["49_interim"]);
-extension_sql_file!("../sql/49_session_token.sql", name = "49_session_token", requires = ["49_refresh_token"]);
+extension_sql_file!(
+    "../sql/49_session_token.sql",
+    name = "49_session_token",
+    requires = ["49_refresh_token"]
+);
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_session_token"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_actor.sql", name = "52_actor", requires = ["51_sign_in"]);
