@@ -7,8 +7,8 @@
 //! - of rates, the counter that is emptiest. A flood of made-up addresses, one attempt each,
 //!   displaces its own kind; whoever is near a limit stays.
 //! - of failures, the account with the fewest, and of these the one longest ago. The newcomer
-//!   begins with what the displaced one had, at most the free ones, so that being displaced gives
-//!   nobody further free attempts. To displace an account with `n` failures one has to bring
+//!   bears what the displaced one had for a day, at most the free ones, so that being displaced
+//!   gives nobody further free attempts. To displace an account with `n` failures one has to bring
 //!   sixteen others to `n`, in the same set.
 //! - of known pairs, the oldest; among those of one day always the same, so that a flood in one day
 //!   takes one place of a set. Only a success makes an entry.
@@ -169,7 +169,7 @@ impl Counters<'_> {
         let Some(key) = key else { return status };
         let mut wait = 0;
         if let (Some(delay), Some(failures)) = (limits.delay(subject.act), self.failures_of(key)) {
-            status.failures = failures.settled(delay, now).weight();
+            status.failures = failures.settled(delay, now).own();
             wait = failures.wait(delay, now);
         }
         if let Some(rate) = limits.rate(subject.act, Scope::Account)

@@ -17,6 +17,8 @@ use crate::{Error, Result};
 pub const BROKEN_OFF_AFTER: i64 = 60 * SECOND;
 /// So many attempts may be under way at once before they count like failures.
 pub const MAX_UNDER_WAY: u16 = 16;
+/// How long a newcomer to a full memory bears what the entry it displaced had, microseconds.
+pub const INHERITED_FOR: i64 = DAY;
 /// Most consecutive failures (NIST SP 800-63B-4 §3.2.2).
 pub const MAX_FAILURES: i32 = 100;
 
@@ -90,8 +92,10 @@ pub struct Failures {
     last: i64,
     failures: u32,
     under_way: u16,
+    /// What the entry that it displaced had, at most the free failures; forgotten after a quiet day.
+    inherited: u8,
     /// 1 when it was told to the journal: then its end must be, too.
-    kept: u16,
+    kept: u8,
 }
 
 /// From how many failures on an entry is worth keeping on disk.
@@ -101,8 +105,9 @@ impl Failures {
     /// Length of [`Self::to_bytes`].
     pub const BYTES: usize = 32;
 
-    pub(super) fn new(key: Key, failures: u32, now: i64) -> Self {
-        Self { key, last: now, failures, under_way: 0, kept: 0 }
+    pub(super) fn new(key: Key, inherited: u32, now: i64) -> Self {
+        let inherited = u8::try_from(inherited).unwrap_or(u8::MAX);
+        Self { key, last: now, failures: 0, under_way: 0, inherited, kept: 0 }
     }
 
     /// As it is at `now`: what was broken off has failed, and old failures are half forgotten.
@@ -111,8 +116,11 @@ impl Failures {
         self.last = self.last.min(now);
         let quiet = now.saturating_sub(self.last);
         if quiet > BROKEN_OFF_AFTER {
-            self.failures = self.weight();
+            self.failures = self.own();
             self.under_way = 0;
+        }
+        if quiet > INHERITED_FOR {
+            self.inherited = 0;
         }
         let halvings = u32::try_from(quiet / delay.halve_after).unwrap_or(u32::MAX).min(31);
         self.failures = self.failures.min(delay.shut_after) >> halvings;
@@ -121,16 +129,18 @@ impl Failures {
 
     /// What counts; see the module.
     pub(super) fn count(&self, delay: Delay) -> u32 {
-        if self.failures > delay.free || self.under_way >= MAX_UNDER_WAY {
-            self.weight()
-        } else {
-            self.failures
-        }
+        let failed = self.failures.saturating_add(self.inherited.into());
+        if failed > delay.free || self.under_way >= MAX_UNDER_WAY { self.weight() } else { failed }
     }
 
-    /// Failures and attempts under way: how much would be lost with it.
-    pub(super) fn weight(&self) -> u32 {
+    /// Failures and attempts under way.
+    pub(super) fn own(&self) -> u32 {
         self.failures.saturating_add(self.under_way.into())
+    }
+
+    /// How much would be lost with it.
+    pub(super) fn weight(&self) -> u32 {
+        self.own().saturating_add(self.inherited.into())
     }
 
     /// Microseconds until the next attempt may be made; 0 when it may now.
@@ -157,7 +167,7 @@ impl Failures {
 
     /// Whether it should be, or was, kept on disk; from now on it is.
     pub(super) fn keep(&mut self) -> bool {
-        let keep = self.kept != 0 || self.weight() >= KEPT_FROM;
+        let keep = self.kept != 0 || self.own() >= KEPT_FROM;
         self.kept = keep.into();
         keep
     }
@@ -175,7 +185,8 @@ impl Failures {
         bytes[16..24].copy_from_slice(&self.last.to_ne_bytes());
         bytes[24..28].copy_from_slice(&self.failures.to_ne_bytes());
         bytes[28..30].copy_from_slice(&self.under_way.to_ne_bytes());
-        bytes[30..].copy_from_slice(&self.kept.to_ne_bytes());
+        bytes[30] = self.inherited;
+        bytes[31] = self.kept;
         bytes
     }
 
@@ -191,7 +202,8 @@ impl Failures {
             last: i64::from_ne_bytes(part(bytes, 16)),
             failures: u32::from_ne_bytes(part(bytes, 24)),
             under_way: u16::from_ne_bytes(part(bytes, 28)),
-            kept: u16::from_ne_bytes(part(bytes, 30)),
+            inherited: bytes[30],
+            kept: bytes[31],
         }
     }
 }

@@ -49,6 +49,12 @@ fn in_a_full_memory_a_newcomer_gets_no_further_free_attempts_but_no_long_wait_ei
     }
     memory.fail("honest", HOME, NOW);
     assert_eq!(seconds(memory.attempt(Act::SignIn, "honest", HOME, NOW)), 1);
+    assert_eq!(memory.failures_of("honest", HOME, NOW), 1, "its own is one");
+    for n in 0..3 {
+        let next_day = NOW + DAY + (n + 1) * SECOND;
+        assert_eq!(memory.attempt(Act::SignIn, "honest", HOME, next_day), Verdict::Allowed);
+        memory.fail("honest", HOME, next_day);
+    }
 }
 
 #[test]
