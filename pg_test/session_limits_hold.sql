@@ -1,5 +1,5 @@
 -- How long sessions live, and what ends them at once.
-select tap.plan(32);
+select tap.plan(33);
 create function pg_temp.sign_in(out access text, out refresh text) language sql as
 $$ select access_token, refresh_token from auth.sign_in('lena@example.com', 'seven green sailing boats') $$;
 select status from auth.sign_up('lena@example.com', 'seven green sailing boats', '{}', 'acme') \gset
@@ -15,6 +15,9 @@ select refresh_token as refresh, status, access_token as access from auth.refres
 select tap.is('' || :'status', 'ok', 'each refresh counts as use');
 select fixture.let_time_pass('lena', '61 min');
 select tap.is((auth.refresh(:'refresh')).status, 'session_expired', 'an idle session ends');
+set pg_gatehouse.session_idle_timeout = '2min';
+select tap.ok(expires_at < now() + interval '2min 5s', 'no access token outlives the idle timeout')
+  from auth.sign_in('lena@example.com', 'seven green sailing boats');
 reset pg_gatehouse.session_idle_timeout;
 select tap.is((auth.refresh(:'refresh')).status, 'session_expired', 'for good');
 select tap.is(fixture.authenticates(:'access'), 'token_revoked', 'and its access tokens with it');

@@ -63,6 +63,7 @@ as $$
 #variable_conflict use_column
 declare
     token_id uuid := auth.new_token_id();
+    limits record := auth.session_limits(issue_access_token.tenant_id);
     membership jsonb := auth.membership_claims(account.id, issue_access_token.tenant_id);
     kept auth.session;
     result auth.sign_in_result;
@@ -71,14 +72,16 @@ begin
        set tenant_id = issue_access_token.tenant_id,
            token_ids = auth.remember_token_id(s.token_ids, token_id),
            refreshed_at = clock_timestamp(),
-           expires_at = least(s.expires_at, s.created_at + (auth.session_limits(issue_access_token.tenant_id)).lifetime)
+           expires_at = least(s.expires_at, s.created_at + limits.lifetime)
      where s.id = issue_access_token.session.id
     returning s.* into strict kept;
 
     result.status := 'ok';
-    -- No token outlives its session.
+    -- No token outlives its session, nor the time that the session may be idle.
     result.expires_at := date_trunc('second', least(
-        kept.expires_at, clock_timestamp() + current_setting('pg_gatehouse.access_token_ttl')::interval));
+        kept.expires_at,
+        kept.refreshed_at + limits.idle_timeout,
+        clock_timestamp() + current_setting('pg_gatehouse.access_token_ttl')::interval));
     result."user" := auth.user_json(account);
     result.access_token := auth.sign_access_token(jsonb_build_object(
         'exp', extract(epoch from result.expires_at)::bigint,
@@ -160,10 +163,15 @@ declare
     session auth.session;
     result auth.sign_in_result;
 begin
-    -- The lock on the user's row: of two sign-ins at once one sees the other's session.
+    -- The lock on the user's row: of two sign-ins at once one sees the other's session, and a ban
+    -- either is seen here or sees the session.
     update auth."user" set last_sign_in_at = now()
-     where id = open_session."user".id
-    returning * into strict account;
+     where id = open_session."user".id and (banned_until is null or banned_until <= clock_timestamp())
+    returning * into account;
+    if account.id is null then
+        perform auth.record_event('sign_in', 'failure', open_session."user".id, detail => '{"reason": "banned"}');
+        return auth.sign_in_refusal('invalid_credentials', 'Invalid login credentials');
+    end if;
     update auth.membership set last_active_at = now()
      where user_id = account.id and tenant_id = open_session.tenant_id;
     if current_setting('pg_gatehouse.single_session_per_user')::boolean then
@@ -185,4 +193,4 @@ end
 $$;
 revoke all on function auth.open_session(auth."user", uuid, text) from public;
 comment on function auth.open_session(auth."user", uuid, text) is
-'Internal: opens a session for a user whose credential was verified, and gives its first access and refresh token.';
+'Internal: opens a session for a user whose credential was verified, and gives its first access and refresh token. Statuses: ok, invalid_credentials when the user was banned meanwhile.';

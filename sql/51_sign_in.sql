@@ -49,6 +49,12 @@ begin
         perform auth.record_event('sign_in', 'failure', account.id, detail => '{"reason": "email_not_confirmed"}');
         return auth.sign_in_refusal('email_not_confirmed', 'Email not confirmed');
     end if;
+    -- Hashing takes a while: a password that was changed meanwhile opens no session.
+    perform from auth."user" where id = account.id and password_hash = account.password_hash for no key update;
+    if not found then
+        perform auth.record_event('sign_in', 'failure', account.id, detail => '{"reason": "password_changed"}');
+        return auth.sign_in_refusal('invalid_credentials', 'Invalid login credentials');
+    end if;
     perform auth.throttle_outcome('sign_in', address, true);
     if auth.password_needs_rehash(account.password_hash) then
         update auth."user" set password_hash = auth.hash_password(sign_in.password) where id = account.id;

@@ -78,6 +78,10 @@ def eventually(check, seconds=15):
         time.sleep(0.05)
 
 
+def waits(owner, connection):
+    return owner.execute("select exists (select from pg_locks where not granted and pid = %s)", [connection.info.backend_pid]).fetchone()[0]
+
+
 def test_a_second_refresh_waits_for_the_first_and_gets_the_same_token(owner, user, login):
     _, first = open_session(owner, user)
     login.execute("set role anon")
@@ -88,7 +92,7 @@ def test_a_second_refresh_waits_for_the_first_and_gets_the_same_token(owner, use
             waiting = threading.Thread(target=lambda: results.append(refresh(login, first)))
             results = []
             waiting.start()
-            eventually(lambda: owner.execute("select exists (select from pg_locks where not granted and pid = %s)", [login.info.backend_pid]).fetchone()[0])
+            eventually(lambda: waits(owner, login))
         waiting.join()
     assert results[0][0] == "ok" and results[0][2] == given
 
@@ -103,7 +107,7 @@ def test_a_second_refresh_is_the_first_when_that_is_rolled_back(owner, user, log
             _, lost_access, lost = refresh(other, first)
             waiting = threading.Thread(target=lambda: results.append(refresh(login, first)))
             waiting.start()
-            eventually(lambda: owner.execute("select exists (select from pg_locks where not granted and pid = %s)", [login.info.backend_pid]).fetchone()[0])
+            eventually(lambda: waits(owner, login))
         waiting.join()
         status, access, token = results[0]
         assert status == "ok" and token != lost
@@ -182,6 +186,22 @@ def test_of_sign_ins_at_once_one_session_is_left_where_one_is_allowed(owner, use
     assert all(isinstance(result, tuple) for result in results), results
     with connect() as login:
         assert [accepted(login, access) for access, _ in results].count(True) == 1
+
+
+@pytest.mark.parametrize("change", ["password_hash = auth.hash_password('nine quiet mountain roads')", "banned_until = 'infinity'"])
+def test_a_sign_in_that_meets_a_password_change_or_a_ban_opens_no_session(owner, user, login, change):
+    owner.execute("update auth.\"user\" set password_hash = auth.hash_password(%s) where email = %s", [PASSWORD, user])
+    results = []
+    login.execute("set role anon")
+    with connect("DB") as other:
+        with other.transaction():
+            other.execute(f"update auth.\"user\" set {change} where email = %s", [user])
+            late = threading.Thread(target=lambda: results.append(login.execute("select status from auth.sign_in(%s, %s)", [user, PASSWORD]).fetchone()[0]))
+            late.start()
+            eventually(lambda: waits(owner, login))
+        late.join()
+    assert results == ["invalid_credentials"]
+    assert not owner.execute("select exists (select from auth.session where user_id = (select id from auth.\"user\" where email = %s) and ended_at is null)", [user]).fetchone()[0]
 
 
 def test_rolling_back_does_not_undo_the_detection_of_a_reuse(owner, user, login):
