@@ -57,7 +57,7 @@ select tap.is_empty(
 
 select tap.is(
     (select string_agg(proname, ' ' order by proname) from own_function where prosecdef),
-    'create_tenant end_sessions jwks mint_token open_session record_event revoke_signing_key rotate_signing_key sign_in sign_up',
+    'challenge_factor confirm_email create_tenant end_sessions end_sessions_without_factor enroll_totp generate_recovery_codes jwks mail_failed mail_sent mint_token my_factors open_session reauthenticate record_event request_email_change request_otp request_recovery resend revoke_signing_key rotate_signing_key sign_in sign_up take_mail unenroll_factor verify_factor verify_link verify_otp verify_recovery_code',
     'these functions and no others run with the owner''s rights');
 
 select * from tap.finish();

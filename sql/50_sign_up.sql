@@ -57,7 +57,12 @@ begin
      where id = open_session."user".id
     returning * into strict account;
 
-    result.status := 'ok';
+    result.message := auth.second_factor_due(account.id, open_session.tenant_id);
+    result.status := case when result.message is null then 'ok' else 'mfa_required' end;
+    if result.message is not null then
+        open_session.tenant_id := null;
+        tenant_slug := null;
+    end if;
     result.expires_at := expiry;
     result."user" := auth.user_json(account);
     result.access_token := auth.sign_access_token(jsonb_build_object(
@@ -111,7 +116,7 @@ begin
         return auth.sign_in_refusal('validation_failed', 'Signup requires a valid password');
     end if;
     select * into strict verdict
-      from auth.check_password(sign_up.password, array[address, sign_up.tenant, metadata ->> 'name']);
+      from auth.check_password_for(sign_up.tenant, sign_up.password, array[address, sign_up.tenant, metadata ->> 'name']);
     if not verdict.ok then
         return auth.sign_in_refusal('weak_password', array_to_string(verdict.reasons, ' '), verdict.reasons);
     end if;
@@ -123,6 +128,9 @@ begin
         end if;
     end if;
 
+    if not current_setting('pg_gatehouse.autoconfirm')::boolean then
+        return auth.sign_up_unconfirmed(address, auth.hash_password(sign_up.password), metadata, home);
+    end if;
     insert into auth."user" (email, password_hash, user_metadata, email_confirmed_at)
     values (address, auth.hash_password(sign_up.password), metadata, now())
     on conflict (email) do nothing
@@ -141,4 +149,4 @@ $$;
 revoke all on function auth.sign_up(text, text, jsonb, text) from public;
 grant execute on function auth.sign_up(text, text, jsonb, text) to anon, authenticated, service_role;
 comment on function auth.sign_up(text, text, jsonb, text) is
-'Creates a user and signs them in. tenant is the slug of a tenant that is open for sign-up. Statuses: ok, validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';
+'Creates a user and signs them in; with pg_gatehouse.autoconfirm off it mails a confirmation instead, and the answer has no tokens and is the same for an address that is taken. tenant is the slug of a tenant that is open for sign-up. Statuses: ok, mfa_required, validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';

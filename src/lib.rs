@@ -11,6 +11,7 @@
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`factor`], [`attempts`] | one-time codes, TOTP, and how often they were tried |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
@@ -20,9 +21,11 @@
 use pgrx::prelude::*;
 use pgrx::{pg_shmem_init, pg_sys};
 
+mod attempts;
 mod authenticate;
 mod catalog;
 mod claims;
+mod factor;
 #[cfg(feature = "fault_injection")]
 mod fault;
 mod jwt;
@@ -53,7 +56,23 @@ extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["4
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
-extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["52_create_tenant"]);
+extension_sql_file!(
+    "../sql/60_one_time_token.sql",
+    name = "60_one_time_token",
+    requires = ["52_create_tenant"]
+);
+extension_sql_file!("../sql/61_mail_outbox.sql", name = "61_mail_outbox", requires = ["60_one_time_token"]);
+extension_sql_file!("../sql/62_request_mail.sql", name = "62_request_mail", requires = ["61_mail_outbox"]);
+extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires = ["62_request_mail"]);
+extension_sql_file!("../sql/64_mfa_factor.sql", name = "64_mfa_factor", requires = ["63_verify_otp"]);
+extension_sql_file!("../sql/65_verify_factor.sql", name = "65_verify_factor", requires = ["64_mfa_factor"]);
+extension_sql_file!(
+    "../sql/66_second_factor.sql",
+    name = "66_second_factor",
+    requires = ["65_verify_factor"]
+);
+extension_sql_file!("../sql/67_email_change.sql", name = "67_email_change", requires = ["66_second_factor"]);
+extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["67_email_change"]);
 #[cfg(feature = "fault_injection")]
 extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);
 
@@ -69,12 +88,14 @@ pub extern "C-unwind" fn _PG_init() {
         // Once, before the server forks: all backends share the dictionaries.
         gatehouse_core::password::warm_up();
         pg_shmem_init!(KEYRING);
+        pg_shmem_init!(ATTEMPTS);
         transaction::watch();
         keyring::watch();
     }
     reserve_prefix();
 }
 
+use attempts::ATTEMPTS;
 use keyring::shared::KEYRING;
 
 /// Misspelt `pg_gatehouse.*` settings are errors instead of placeholders.

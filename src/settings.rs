@@ -24,11 +24,15 @@ static ARGON2_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(19_456);
 static ARGON2_ITERATIONS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static ARGON2_PARALLELISM: GucSetting<i32> = GucSetting::<i32>::new(1);
 static PASSWORD_MIN_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(15);
+static PASSWORD_MIN_LENGTH_WITH_FACTOR: GucSetting<i32> = GucSetting::<i32>::new(8);
 static PASSWORD_MIN_SCORE: GucSetting<i32> = GucSetting::<i32>::new(2);
 static PRODUCT_NAME: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ISSUER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"pg_gatehouse"));
 static AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"authenticated"));
 static ACCESS_TOKEN_TTL: GucSetting<i32> = GucSetting::<i32>::new(900);
+static AUTOCONFIRM: GucSetting<bool> = GucSetting::<bool>::new(true);
+static ONE_TIME_CODE_TTL: GucSetting<i32> = GucSetting::<i32>::new(600);
+static ONE_TIME_LINK_TTL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CLIENT_ADDRESS_HEADER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -41,6 +45,7 @@ pub(crate) fn define() {
     define_password();
     define_tokens();
     define_claims();
+    define_one_time();
     string(
         c"pg_gatehouse.client_address_header",
         c"Request header in which the HTTP front tells the client's address; empty for the connection's own.",
@@ -94,6 +99,13 @@ fn define_password() {
         128,
     );
     int(
+        c"pg_gatehouse.password_min_length_with_factor",
+        c"The same where the tenant requires a second factor, 6 to 128, if it is less.",
+        &PASSWORD_MIN_LENGTH_WITH_FACTOR,
+        6,
+        128,
+    );
+    int(
         c"pg_gatehouse.password_min_score",
         c"Least strength of a new password as zxcvbn estimates it, 0 to 4.",
         &PASSWORD_MIN_SCORE,
@@ -130,6 +142,31 @@ fn define_tokens() {
         &MASTER_KEY_FILE,
         GucContext::Sighup,
         GucFlags::SUPERUSER_ONLY,
+    );
+}
+
+fn define_one_time() {
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.autoconfirm",
+        c"Whether the e-mail address given at sign-up counts as confirmed at once.",
+        c"Off: sign-up answers without a session and mails a link; turn it off as soon as mail is sent.",
+        &AUTOCONFIRM,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    define_int(
+        c"pg_gatehouse.one_time_code_ttl",
+        c"Life of a mailed code of six digits, 1 to 10 minutes.",
+        &ONE_TIME_CODE_TTL,
+        (60, 600),
+        GucFlags::UNIT_S,
+    );
+    define_int(
+        c"pg_gatehouse.one_time_link_ttl",
+        c"Life of a mailed link, 1 minute to 7 days.",
+        &ONE_TIME_LINK_TTL,
+        (60, 604_800),
+        GucFlags::UNIT_S,
     );
 }
 
