@@ -38,6 +38,7 @@ as $$
 declare
     fresh uuid := gen_random_uuid();
     sealed bytea := auth.seal('mail:' || fresh, convert_to(enqueue_mail.data::text, 'UTF8'));
+    at timestamptz := clock_timestamp();
 begin
     insert into auth.mail_outbox (id, kind, recipient, tenant_id, data, state, done_at)
     values (fresh, enqueue_mail.kind, enqueue_mail.recipient, enqueue_mail.tenant_id, sealed,
@@ -45,7 +46,7 @@ begin
             case when not enqueue_mail.send then clock_timestamp() end);
     delete from auth.mail_outbox
      where id in (select id from auth.mail_outbox
-                   where created_at < clock_timestamp() - interval '30 days'
+                   where created_at < at - interval '30 days'
                    order by created_at limit 4 for update skip locked);
     return fresh;
 end
@@ -69,21 +70,24 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    -- Read once: an index is of no use against a clock that ticks on.
+    at timestamptz := clock_timestamp();
 begin
     -- A sender that dies keeps its mail no longer than its lease; one that dies each time, 8 times.
     update auth.mail_outbox as m
-       set state = 'dead', done_at = clock_timestamp(), data = null,
+       set state = 'dead', done_at = at, data = null,
            last_error = coalesce(m.last_error, 'no sender ever told what became of it')
      where m.id in (select w.id from auth.mail_outbox as w
-                     where w.done_at is null and w.due_at <= clock_timestamp() and w.attempts >= 8
+                     where w.done_at is null and w.due_at <= at and w.attempts >= 8
                      order by w.due_at limit 100 for update skip locked);
     return query
     with taken as (
         update auth.mail_outbox as m
            set attempts = m.attempts + 1,
-               due_at = clock_timestamp() + greatest(least(take_mail.lease, interval '1 hour'), interval '1 second')
+               due_at = at + greatest(least(take_mail.lease, interval '1 hour'), interval '1 second')
          where m.id in (select w.id from auth.mail_outbox as w
-                         where w.done_at is null and w.due_at <= clock_timestamp() and w.attempts < 8
+                         where w.done_at is null and w.due_at <= at and w.attempts < 8
                          order by w.due_at
                          limit least(greatest(take_mail."limit", 0), 1000)
                          for update skip locked)

@@ -6,31 +6,6 @@
 -- Security definer: request_recovery, request_otp, resend (called by anybody, write the tables of
 -- schema auth).
 
-create function auth.wait_refusal(seconds integer)
-returns auth.sign_in_result
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    result auth.sign_in_result := auth.sign_in_refusal('throttled', 'Too many attempts, try again later');
-begin
-    result.retry_after := greatest(seconds, 1);
-    return result;
-end
-$$;
-revoke all on function auth.wait_refusal(integer) from public;
-comment on function auth.wait_refusal(integer) is 'Internal: a result that asks to wait.';
-
-create function auth.find_account(address text, tenant text)
-returns auth."user"
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select u from auth."user" as u where u.email = $1
-$$;
-revoke all on function auth.find_account(text, text) from public;
-comment on function auth.find_account(text, text) is 'Internal: the user of a normalised address.';
-
 create function auth.refuse_request(address text, options jsonb)
 returns auth.sign_in_result
 language plpgsql volatile
@@ -45,7 +20,7 @@ begin
         return auth.sign_in_refusal('validation_failed', 'Options must be a JSON object of at most 4 KiB');
     end if;
     wait := auth.throttle('recovery', address, null);
-    return case when wait is not null then auth.wait_refusal(wait) end;
+    return case when wait is not null then auth.throttled(wait) end;
 end
 $$;
 revoke all on function auth.refuse_request(text, jsonb) from public;
@@ -94,7 +69,7 @@ begin
     if refusal.status is not null then
         return refusal;
     end if;
-    account := auth.find_account(address, tenant);
+    account := auth.find_user(address, tenant);
     perform auth.mail_token('recovery', account, address, null, jsonb_build_object('tenant', tenant), options,
                             account.id is not null and not coalesce(account.banned_until > now(), false));
     return auth.sign_in_refusal('ok', null);
@@ -127,7 +102,7 @@ begin
     elsif user_metadata is not null and (jsonb_typeof(user_metadata) <> 'object' or pg_column_size(user_metadata) > 16384) then
         return auth.sign_in_refusal('validation_failed', 'User metadata must be a JSON object of at most 16 KiB');
     end if;
-    account := auth.find_account(address, tenant);
+    account := auth.find_user(address, tenant);
     fresh := account.id is null and coalesce(create_user, true)
         and (tenant is null or exists (select from auth.tenant as t
                                         where t.slug = request_otp.tenant and t.sign_up_open and t.suspended_at is null));
@@ -162,7 +137,7 @@ begin
     if refusal.status is not null then
         return refusal;
     end if;
-    account := auth.find_account(address, tenant);
+    account := auth.find_user(address, tenant);
     pending := auth.current_one_time_token(coalesce(account.id, auth.address_subject(address)), 'email_change_new');
     if kind = 'signup' then
         perform auth.mail_token('confirm_email', account, address, null, jsonb_build_object('tenant', tenant), options,

@@ -46,16 +46,15 @@ declare
     candidate auth.one_time_token;
     matched auth.one_time_token;
     wait integer;
-    result auth.sign_in_result;
 begin
     if purposes is null then
         return auth.sign_in_refusal('validation_failed', 'The kind must be signup, magiclink, email, recovery or email_change');
     end if;
     wait := auth.throttle('code', address, null);
     if wait is not null then
-        return auth.wait_refusal(wait);
+        return auth.throttled(wait);
     end if;
-    account := auth.find_account(address, tenant);
+    account := auth.find_user(address, tenant);
     subject := coalesce(account.id, auth.address_subject(address));
     foreach purpose in array purposes loop
         candidate := auth.current_one_time_token(subject, purpose);
@@ -70,12 +69,10 @@ begin
         matched := auth.match_new_address(address, digits);
     end if;
     if matched.id is null then
-        result := auth.otp_refusal(account.id, 'wrong_code');
-    else
-        result := auth.redeem(matched);
+        perform auth.throttle_outcome('code', address, false);
+        return auth.otp_refusal(account.id, 'wrong_code');
     end if;
-    perform auth.throttle_outcome('code', address, result.status <> 'otp_expired');
-    return result;
+    return auth.redeem(matched);
 end
 $$;
 revoke all on function auth.verify_otp(text, text, text, text) from public;
@@ -89,7 +86,8 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    read text := auth.read_link_token(token);
+    -- Computed once: in the query it would be computed for every row.
+    hash bytea := auth.keyed_hash('one_time_token', auth.read_link_token(token));
     found_token auth.one_time_token;
     current_token auth.one_time_token;
     wait integer;
@@ -100,10 +98,10 @@ begin
     -- Nobody guesses 256 bits: this only bounds the work that a stranger can cause.
     wait := auth.throttle('code', null, null);
     if wait is not null then
-        return auth.wait_refusal(wait);
+        return auth.throttled(wait);
     end if;
     select t.* into found_token from auth.one_time_token as t
-     where t.token_hash = auth.keyed_hash('one_time_token', read);
+     where t.token_hash = hash;
     current_token := auth.current_one_time_token(found_token.subject, found_token.purpose);
     if found_token.id is null or found_token.id <> current_token.id
         or found_token.purpose = 'reauthentication'
@@ -160,8 +158,9 @@ begin
         returning * into account;
         perform auth.record_event('email_confirmed', 'success', account.id);
     end if;
+    -- Whoever has the mailbox is let in: a lock that strangers caused ends.
+    perform auth.throttle_outcome('code', token.address, true);
     if token.purpose = 'recovery' then
-        -- Whoever has the mailbox is let in: a lock that strangers caused ends.
         perform auth.throttle_outcome('sign_in', token.address, true);
     end if;
     return auth.open_session(account, auth.home_tenant(account.id, token.data ->> 'tenant'),
@@ -170,6 +169,32 @@ end
 $$;
 revoke all on function auth.redeem(auth.one_time_token) from public;
 comment on function auth.redeem(auth.one_time_token) is 'Internal: spends a token and does what it is for.';
+
+create function auth.create_proved_user(address text, user_metadata jsonb, tenant text)
+returns auth."user"
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    account auth."user";
+begin
+    insert into auth."user" (email, user_metadata, email_confirmed_at)
+    values (address, coalesce(create_proved_user.user_metadata, '{}'), now())
+    on conflict do nothing
+    returning * into account;
+    if account.id is not null then
+        insert into auth.membership (tenant_id, user_id)
+        select t.id, account.id from auth.tenant as t
+         where t.slug = create_proved_user.tenant and t.sign_up_open and t.suspended_at is null;
+        perform auth.record_event('sign_up', 'success', account.id, detail => '{"method": "otp"}');
+    end if;
+    return account;
+end
+$$;
+revoke all on function auth.create_proved_user(text, jsonb, text) from public;
+comment on function auth.create_proved_user(text, jsonb, text) is
+'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
 
 create function auth.account_of(token auth.one_time_token)
 returns auth."user"
@@ -183,18 +208,10 @@ begin
     if token.user_id is not null then
         select * into account from auth."user" where id = token.user_id for no key update;
     elsif (token.data ->> 'create')::boolean then
-        insert into auth."user" (email, user_metadata, email_confirmed_at)
-        values (token.address, coalesce(token.data -> 'user_metadata', '{}'), now())
-        on conflict do nothing
-        returning * into account;
+        account := auth.create_proved_user(token.address, token.data -> 'user_metadata', token.data ->> 'tenant');
         if account.id is null then
             -- Somebody signed up with the address meanwhile.
-            account := auth.find_account(token.address, token.data ->> 'tenant');
-        else
-            insert into auth.membership (tenant_id, user_id)
-            select t.id, account.id from auth.tenant as t
-             where t.slug = token.data ->> 'tenant' and t.sign_up_open and t.suspended_at is null;
-            perform auth.record_event('sign_up', 'success', account.id, detail => '{"method": "otp"}');
+            account := auth.find_user(token.address, token.data ->> 'tenant');
         end if;
     end if;
     return account;

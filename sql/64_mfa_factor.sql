@@ -173,7 +173,7 @@ begin
         perform auth.require_step_up();
     end if;
     delete from auth.mfa_factor where id = factor.id;
-    if not auth.has_verified_factor(account.id) then
+    if not auth.has_second_factor(account.id) then
         delete from auth.recovery_code where user_id = account.id;
         -- What the factor gave goes with it.
         update auth.session

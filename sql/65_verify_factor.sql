@@ -46,7 +46,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    wait integer := auth.throttle('factor', account.id::text, auth.tenant_id());
+    wait integer := auth.throttle('factor', coalesce(account.email, account.id::text), auth.tenant_id());
 begin
     if wait is null and auth.count_attempt(id, clock_timestamp() + interval '5 minutes') > auth.max_attempts() then
         wait := coalesce(auth.attempts_wait(id), 1);
@@ -55,7 +55,7 @@ begin
         return null;
     end if;
     perform auth.record_event('factor_verified', 'failure', account.id, null, auth.session_id(), '{"reason": "throttled"}');
-    return auth.wait_refusal(wait);
+    return auth.throttled(wait);
 end
 $$;
 revoke all on function auth.refuse_factor_attempt(auth."user", uuid) from public;
@@ -70,7 +70,7 @@ as $$
 begin
     perform auth.record_event('factor_verified', 'failure', account.id, null, auth.session_id(),
                               jsonb_build_object('reason', status));
-    perform auth.throttle_outcome('factor', account.id::text, false);
+    perform auth.throttle_outcome('factor', coalesce(account.email, account.id::text), false);
     return auth.sign_in_refusal(status, message);
 end
 $$;
@@ -84,26 +84,24 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    result auth.sign_in_result := auth.sign_in_refusal('ok', null);
-    tenant uuid;
+    home uuid;
 begin
     update auth.session
        set aal = 'aal2',
            amr = amr || jsonb_build_object('method', raise_assurance.method,
                                            'timestamp', floor(extract(epoch from clock_timestamp()))::bigint)
      where id = auth.session_id() and user_id = account.id and ended_at is null
-    returning tenant_id into tenant;
+    returning tenant_id into home;
     if not found then
         return auth.sign_in_refusal('session_not_found', 'Session from session_id claim in JWT does not exist');
     end if;
-    perform auth.throttle_outcome('factor', account.id::text, true);
+    perform auth.throttle_outcome('factor', coalesce(account.email, account.id::text), true);
     perform auth.forget_attempts(attempts_of);
-    perform auth.record_event('factor_verified', 'success', account.id, tenant, auth.session_id(),
+    perform auth.record_event('factor_verified', 'success', account.id, home, auth.session_id(),
                               detail || jsonb_build_object('method', raise_assurance.method));
-    select minted.access_token, minted.expires_at into strict result.access_token, result.expires_at
-      from auth.mint_session_token(auth.session_id(), tenant) as minted;
-    result."user" := auth.user_json(account);
-    return result;
+    -- The tenant that was asked for at sign-in, if the user is still in it.
+    select t.id into home from auth.tenant as t where t.id = home and t.id = auth.home_tenant(account.id, t.slug);
+    return auth.mint_session_token(auth.session_id(), home, true);
 end
 $$;
 revoke all on function auth.raise_assurance(auth."user", uuid, text, jsonb) from public;
@@ -179,7 +177,7 @@ declare
     account auth."user" := auth.require_step_up();
     codes text[] := auth.new_recovery_codes();
 begin
-    if not auth.has_verified_factor(account.id) then
+    if not auth.has_second_factor(account.id) then
         raise exception 'recovery codes need a second factor' using errcode = '42501', detail = 'mfa_factor_not_found';
     end if;
     perform from auth."user" as u where u.id = account.id for no key update;
@@ -204,14 +202,14 @@ as $$
 declare
     account auth."user" := auth.signed_in_user();
     refusal auth.sign_in_result := auth.refuse_factor_attempt(account, account.id);
+    hash bytea := auth.recovery_code_hash(account.id, code);
     remaining integer;
 begin
     if refusal.status is not null then
         return refusal;
     end if;
     update auth.recovery_code set used_at = now()
-     where user_id = account.id and used_at is null
-       and code_hash = auth.recovery_code_hash(account.id, verify_recovery_code.code);
+     where user_id = account.id and used_at is null and code_hash = hash;
     if not found then
         return auth.factor_refusal(account, 'mfa_verification_failed', 'Invalid recovery code entered');
     end if;

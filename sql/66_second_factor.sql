@@ -9,15 +9,15 @@
 --
 -- Security definer: end_sessions_without_factor (trigger, writes auth.session).
 
-create function auth.has_verified_factor(user_id uuid)
+create function auth.has_second_factor(user_id uuid)
 returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select exists (select from auth.mfa_factor as f where f.user_id = $1 and f.status = 'verified')
 $$;
-revoke all on function auth.has_verified_factor(uuid) from public;
-comment on function auth.has_verified_factor(uuid) is 'Internal: whether the user has a second factor.';
+revoke all on function auth.has_second_factor(uuid) from public;
+comment on function auth.has_second_factor(uuid) is 'Internal: whether the user has a second factor.';
 
 create function auth.second_factor_due(user_id uuid, tenant_id uuid)
 returns text
@@ -25,7 +25,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select case
-        when auth.has_verified_factor($1) then 'Verify a second factor to continue'
+        when auth.has_second_factor($1) then 'Verify a second factor to continue'
         when exists (select from auth.tenant as t where t.id = $2 and t.require_second_factor)
             then 'This tenant requires a second factor: enroll one to continue'
     end
@@ -54,7 +54,7 @@ declare
     account auth."user" := auth.signed_in_user();
 begin
     -- The session's row says what was proved; a token from before may say less, none says more.
-    if auth.has_verified_factor(account.id)
+    if auth.has_second_factor(account.id)
         and not exists (select from auth.session as s where s.id = auth.session_id() and s.aal = 'aal2')
     then
         raise exception 'this needs the second factor' using errcode = '42501', detail = 'insufficient_aal';
@@ -101,21 +101,37 @@ create trigger end_sessions_without_factor after update of require_second_factor
     for each row when (new.require_second_factor and not old.require_second_factor)
     execute function auth.end_sessions_without_factor();
 
+create function auth.least_password_length(tenant auth.tenant)
+returns integer
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Where a second factor is required a shorter password will do (NIST SP 800-63B-4); what the
+    -- tenant itself asks for counts when it is more. As JSON, so that it makes no difference
+    -- whether tenants have that column.
+    select greatest(
+        (to_jsonb($1) ->> 'password_min_length')::integer,
+        least(current_setting('pg_gatehouse.password_min_length')::integer,
+              case when $1.require_second_factor
+                   then current_setting('pg_gatehouse.password_min_length_with_factor')::integer end))
+$$;
+revoke all on function auth.least_password_length(auth.tenant) from public;
+comment on function auth.least_password_length(auth.tenant) is
+'Internal: the least length of passwords set at a tenant, which may be all nulls.';
+
 create function auth.check_password_for(tenant text, password text, context text[], out ok boolean, out score integer, out reasons text[])
 returns record
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    least_length integer := current_setting('pg_gatehouse.password_min_length')::integer;
+    home auth.tenant;
 begin
-    if exists (select from auth.tenant as t where t.slug = tenant and t.require_second_factor) then
-        least_length := least(least_length, current_setting('pg_gatehouse.password_min_length_with_factor')::integer);
-    end if;
+    select t.* into home from auth.tenant as t where t.slug = check_password_for.tenant;
     select c.ok, c.score, c.reasons into strict ok, score, reasons
-      from auth.check_password_of_length(password, context, least_length) as c;
+      from auth.check_password_of_length(password, context, auth.least_password_length(home)) as c;
 end
 $$;
 revoke all on function auth.check_password_for(text, text, text[]) from public;
 comment on function auth.check_password_for(text, text, text[]) is
-'Internal: check_password with the least length that the tenant, by its slug, allows: where a second factor is required a shorter password will do (NIST SP 800-63B-4).';
+'Internal: check_password with the least length of passwords at the tenant with this slug.';

@@ -31,6 +31,18 @@ grant execute on function auth.request_email_change(text, jsonb) to authenticate
 comment on function auth.request_email_change(text, jsonb) is
 'Mails a link and a code to the present and to the new address of the signed-in user; the address changes when both are brought back. Needs aal2 when the user has a second factor. Statuses: ok, validation_failed, throttled. Errors: 42501.';
 
+create function auth.pool_of(account auth."user")
+returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- As JSON, so that it makes no difference whether users have this column.
+    select t.slug from auth.tenant as t where t.id = (to_jsonb($1) ->> 'tenant_id')::uuid
+$$;
+revoke all on function auth.pool_of(auth."user") from public;
+comment on function auth.pool_of(auth."user") is
+'Internal: the slug of the isolated tenant whose user it is; null for the pool that all other tenants share.';
+
 create function auth.mail_email_change(account auth."user", present text, new_address text, options jsonb, send boolean)
 returns void
 language plpgsql volatile
@@ -43,7 +55,7 @@ begin
         perform auth.mail_token('email_change_current', account, present, null, data, options, send);
     end if;
     perform auth.mail_token('email_change_new', account, new_address, null, data, options,
-                            send and auth.find_account(new_address, null) is null);
+                            send and (auth.find_user(new_address, auth.pool_of(account))).id is null);
 end
 $$;
 revoke all on function auth.mail_email_change(auth."user", text, text, jsonb, boolean) from public;
@@ -151,7 +163,7 @@ grant execute on function auth.reauthenticate(jsonb) to authenticated;
 comment on function auth.reauthenticate(jsonb) is
 'Mails the signed-in user a code of six digits, the nonce that a change of password asks for. Statuses: ok, validation_failed (no address), throttled. Errors: 42501.';
 
-create function auth.spend_reauthentication(nonce text)
+create function auth.reauthenticated(nonce text)
 returns boolean
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -170,5 +182,5 @@ begin
     return coalesce(good, false);
 end
 $$;
-revoke all on function auth.spend_reauthentication(text) from public;
-comment on function auth.spend_reauthentication(text) is 'Internal: whether the nonce is the one that reauthenticate mailed; it counts once.';
+revoke all on function auth.reauthenticated(text) from public;
+comment on function auth.reauthenticated(text) is 'Internal: whether the nonce is the one that reauthenticate mailed; it counts once.';

@@ -56,11 +56,8 @@ extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["4
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
-extension_sql_file!(
-    "../sql/60_one_time_token.sql",
-    name = "60_one_time_token",
-    requires = ["52_create_tenant"]
-);
+extension_sql_file!("../sql/59_interim.sql", name = "59_interim", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/60_one_time_token.sql", name = "60_one_time_token", requires = ["59_interim"]);
 extension_sql_file!("../sql/61_mail_outbox.sql", name = "61_mail_outbox", requires = ["60_one_time_token"]);
 extension_sql_file!("../sql/62_request_mail.sql", name = "62_request_mail", requires = ["61_mail_outbox"]);
 extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires = ["62_request_mail"]);

@@ -363,7 +363,7 @@ def test_the_nonce_of_reauthentication_counts_once_and_opens_nothing(owner, anon
     for kind in ("email", "recovery", "email_change"):
         assert verify_otp(anon, person.email, sent["code"], kind) == "otp_expired"
     spend = "select public.fixture_spend(%s)"
-    owner.execute("create function public.fixture_spend(text) returns boolean language sql security definer set search_path = pg_catalog, pg_temp as 'select auth.spend_reauthentication($1)'")
+    owner.execute("create function public.fixture_spend(text) returns boolean language sql security definer set search_path = pg_catalog, pg_temp as 'select auth.reauthenticated($1)'")
     try:
         assert person.call(spend, wrong(sent["code"])) == (False,)
         assert person.call(spend, sent["code"]) == (True,)
