@@ -62,6 +62,10 @@ select tap.is(
         'throttle_reset',
         -- sessions
         'refresh', 'sign_out', 'my_sessions', 'end_session', 'update_session', 'update_user', 'prune_sessions',
+        -- codes, mail, second factor
+        'challenge_factor', 'confirm_email', 'end_sessions_without_factor', 'enroll_totp', 'generate_recovery_codes',
+        'mail_failed', 'mail_sent', 'my_factors', 'reauthenticate', 'request_email_change', 'request_otp', 'request_recovery',
+        'resend', 'take_mail', 'unenroll_factor', 'verify_factor', 'verify_link', 'verify_otp', 'verify_recovery_code',
         -- isolation tools
         'lint', 'explain_access',
         -- tenants

@@ -160,3 +160,30 @@ begin
 end
 $$;
 grant execute on function fixture.authenticates(text) to public;
+-- What was in the latest mail of a kind, as its recipient would read it.
+create function fixture.mail(address text, kind text)
+returns jsonb language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+    select convert_from(auth.unseal('mail:' || id, data), 'UTF8')::jsonb
+      from auth.mail_outbox as m
+     where m.recipient = $1 and m.kind = $2 and m.state = 'waiting'
+     order by created_at desc, id limit 1
+$$;
+grant execute on function fixture.mail(text, text) to public;
+
+-- A user of the test's own; gives the access token of the sign-up.
+create function fixture.join(name text, tenant text default null)
+returns text language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+    select (auth.sign_up(name || '@example.com', 'seven green sailing boats', '{}', tenant)).access_token
+$$;
+grant execute on function fixture.join(text, text) to public;
+
+-- What an authenticator with this factor's secret shows, so many 30-second steps from now.
+create function fixture.shown(factor uuid, steps integer default 0)
+returns text language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+    select auth.test_totp_code(auth.unseal('mfa_factor:' || id, secret), floor(extract(epoch from clock_timestamp()))::bigint + 30 * steps)
+      from auth.mfa_factor where id = factor
+$$;
+grant execute on function fixture.shown(uuid, integer) to public;

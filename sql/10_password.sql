@@ -49,3 +49,17 @@ revoke all on function auth.check_password(text, text[]) from public;
 grant execute on function auth.check_password(text, text[]) to anon, authenticated, service_role;
 comment on function auth.check_password(text, text[]) is
 'The password policy (NIST SP 800-63B-4, OWASP ASVS 5 V6.2): length, common passwords, context words such as e-mail and tenant, strength from 0 to 4; reasons in words.';
+
+create function auth.check_password_of_length(
+    password text,
+    context text[],
+    min_length integer,
+    out ok boolean,
+    out score integer,
+    out reasons text[]
+)
+returns setof record
+language c stable strict parallel safe rows 1
+as 'MODULE_PATHNAME', 'check_password_of_length_wrapper';
+revoke all on function auth.check_password_of_length(text, text[], integer) from public;
+comment on function auth.check_password_of_length(text, text[], integer) is 'Internal: check_password with another least length.';

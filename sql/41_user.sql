@@ -38,9 +38,25 @@ $$;
 revoke all on function auth.normalize_email(text) from public;
 comment on function auth.normalize_email(text) is 'Internal: the e-mail address as it is stored; null when it is none.';
 
+create function auth.factors_json(user_id uuid)
+returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select jsonb_agg(jsonb_build_object(
+                'id', f.id, 'friendly_name', f.friendly_name, 'factor_type', f.factor_type, 'status', f.status,
+                'created_at', f.created_at, 'updated_at', f.updated_at, 'last_challenged_at', f.last_challenged_at
+            ) order by f.created_at, f.id)
+              from auth.mfa_factor as f where f.user_id = factors_json.user_id);
+end
+$$;
+revoke all on function auth.factors_json(uuid) from public;
+comment on function auth.factors_json(uuid) is 'Internal: a user''s second factors as HTTP clients see them; null when there are none.';
+
 create function auth.user_json("user" auth."user")
 returns jsonb
-language sql stable parallel safe
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_strip_nulls(jsonb_build_object(
@@ -69,6 +85,7 @@ as $$
             'created_at', "user".created_at,
             'updated_at', "user".updated_at
         )) end,
+        'factors', auth.factors_json("user".id),
         'banned_until', "user".banned_until,
         'is_anonymous', "user".is_anonymous,
         'created_at', "user".created_at,

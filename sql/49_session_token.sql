@@ -64,7 +64,9 @@ as $$
 declare
     token_id uuid := auth.new_token_id();
     limits record := auth.session_limits(issue_access_token.tenant_id);
-    membership jsonb := auth.membership_claims(account.id, issue_access_token.tenant_id);
+    -- Withheld from the token, not from the session, while a second factor is due.
+    granted uuid := auth.granted_tenant(account.id, issue_access_token.tenant_id, session.aal);
+    membership jsonb := auth.membership_claims(account.id, granted);
     kept auth.session;
     result auth.sign_in_result;
 begin
@@ -93,7 +95,7 @@ begin
         'aal', kept.aal,
         'amr', kept.amr,
         'session_id', kept.id,
-        'tenant_id', kept.tenant_id,
+        'tenant_id', granted,
         'tenant_slug', membership -> 'tenant_slug',
         'roles', coalesce(membership -> 'roles', '[]'),
         'permissions', coalesce(membership -> 'permissions', '[]'),
@@ -186,6 +188,10 @@ begin
     returning * into strict session;
     result := auth.issue_access_token(session, account, open_session.tenant_id);
     result.refresh_token := auth.begin_refresh_chain(session.id);
+    result.message := auth.second_factor_due(account.id, open_session.tenant_id);
+    if result.message is not null then
+        result.status := 'mfa_required';
+    end if;
     perform auth.record_event('sign_in', 'success', account.id, open_session.tenant_id, session.id,
                               jsonb_build_object('method', open_session.method));
     return result;

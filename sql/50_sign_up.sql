@@ -44,6 +44,9 @@ begin
         return auth.sign_in_refusal('weak_password', array_to_string(verdict.reasons, ' '), verdict.reasons);
     end if;
 
+    if not current_setting('pg_gatehouse.autoconfirm')::boolean then
+        return auth.sign_up_unconfirmed(address, auth.hash_password(sign_up.password), metadata, home);
+    end if;
     insert into auth."user" (email, password_hash, user_metadata, email_confirmed_at, tenant_id)
     values (address, auth.hash_password(sign_up.password), metadata, now(), case when home.isolated then home.id end)
     on conflict do nothing
@@ -63,4 +66,4 @@ $$;
 revoke all on function auth.sign_up(text, text, jsonb, text) from public;
 grant execute on function auth.sign_up(text, text, jsonb, text) to anon, authenticated, service_role;
 comment on function auth.sign_up(text, text, jsonb, text) is
-'Creates a user and signs them in. tenant is the slug of a tenant that is open for sign-up, which the user then joins; or of an isolated one that has invited the address. Statuses: ok, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';
+'Creates a user and signs them in; with pg_gatehouse.autoconfirm off it mails a confirmation instead, and the answer has no tokens and is the same for an address that is taken. tenant is the slug of a tenant that is open for sign-up, which the user then joins; or of an isolated one that has invited the address. Statuses: ok, mfa_required, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';

@@ -66,7 +66,7 @@ $$;
 revoke all on function auth.sign_in(text, text, text) from public;
 grant execute on function auth.sign_in(text, text, text) to anon, authenticated, service_role;
 comment on function auth.sign_in(text, text, text) is
-'Signs a user in with a password; a wrong one is a row, not an error, so that the attempt is kept. tenant is the slug of the tenant to act in; without one, the one used last. Statuses: ok, throttled (see retry_after), invalid_credentials, email_not_confirmed.';
+'Signs a user in with a password; a wrong one is a row, not an error, so that the attempt is kept. tenant is the slug of the tenant to act in; without one, the one used last. Statuses: ok, mfa_required (with tokens that name no tenant until verify_factor), throttled (see retry_after), invalid_credentials, email_not_confirmed.';
 
 create function auth.home_tenant(user_id uuid, slug text)
 returns uuid

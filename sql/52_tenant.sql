@@ -249,12 +249,8 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    select c.ok, c.reasons into judge_password.ok, judge_password.reasons
-      from auth.check_password(password, context || tenant.slug || tenant.name) as c;
-    if length(password) < tenant.password_min_length then
-        ok := false;
-        reasons := reasons || format('The password must have at least %s characters here.', tenant.password_min_length);
-    end if;
+    select c.ok, c.reasons into strict judge_password.ok, judge_password.reasons
+      from auth.check_password_of_length(password, context || tenant.slug || tenant.name, auth.least_password_length(tenant)) as c;
 end
 $$;
 revoke all on function auth.judge_password(text, text[], auth.tenant) from public;

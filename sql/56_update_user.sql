@@ -102,7 +102,9 @@ begin
     if password = '' then
         return auth.sign_in_refusal('validation_failed', 'The password is empty');
     end if;
-    select * into strict verdict from auth.check_password(password, auth.password_words(account, tenant_id));
+    select c.* into strict verdict
+      from auth.check_password_of_length(password, auth.password_words(account, tenant_id), auth.least_password_length(
+               (select t from auth.tenant as t where t.id = tenant_id))) as c;
     if length(password) < least_length then
         verdict.ok := false;
         verdict.reasons := format('The password must have at least %s characters.', least_length) || verdict.reasons;

@@ -9,3 +9,8 @@ create function auth.test_index_panic(at bigint)
 returns integer language c volatile strict as 'MODULE_PATHNAME', 'test_index_panic_wrapper';
 revoke all on function auth.test_index_panic(bigint) from public;
 comment on function auth.test_index_panic(bigint) is 'Test: panics inside the standard library.';
+
+create function auth.test_totp_code(secret bytea, at bigint)
+returns text language c volatile strict as 'MODULE_PATHNAME', 'test_totp_code_wrapper';
+revoke all on function auth.test_totp_code(bytea, bigint) from public;
+comment on function auth.test_totp_code(bytea, bigint) is 'Test: what an authenticator shows at a time, seconds since 1970.';

@@ -19,3 +19,12 @@ fn test_index_panic(at: i64) -> i32 {
         Ok(list[usize::try_from(at).unwrap_or(usize::MAX)])
     })
 }
+
+/// `auth.test_totp_code(secret, at)`: what an authenticator would show.
+#[pg_extern(sql = false)]
+fn test_totp_code(secret: &[u8], at: i64) -> String {
+    use gatehouse_core::secret::Secret;
+    use gatehouse_core::totp::{Hash, Totp};
+
+    Totp::new(Secret::new(secret.to_vec()), Hash::default()).code_at(u64::try_from(at).unwrap_or(0))
+}

@@ -1,6 +1,6 @@
 //! `auth.hash_password` and its kin: arguments → core → result.
 
-use gatehouse_core::password;
+use gatehouse_core::password::{self, Policy};
 use pgrx::prelude::*;
 
 use crate::keyring::random;
@@ -42,17 +42,35 @@ fn password_needs_rehash(hash: &str) -> bool {
     answer(|| Ok(password::needs_rehash(hash, &settings::hashing())?))
 }
 
+type AssessmentRow =
+    TableIterator<'static, (name!(ok, bool), name!(score, i32), name!(reasons, Vec<String>))>;
+
 /// `auth.check_password(password, context)`
 #[pg_extern(sql = false)]
 fn check_password(
     password: &str,
     context: Vec<Option<String>>,
 ) -> TableIterator<'static, (name!(ok, bool), name!(score, i32), name!(reasons, Vec<String>))> {
+    assess(password, &context, &settings::policy())
+}
+
+/// `auth.check_password_of_length(password, context, min_length)`
+#[pg_extern(sql = false)]
+fn check_password_of_length(
+    password: &str,
+    context: Vec<Option<String>>,
+    min_length: i32,
+) -> TableIterator<'static, (name!(ok, bool), name!(score, i32), name!(reasons, Vec<String>))> {
+    let min_length = u32::try_from(min_length).unwrap_or(u32::MAX);
+    assess(password, &context, &Policy { min_length, ..settings::policy() })
+}
+
+fn assess(password: &str, context: &[Option<String>], policy: &Policy) -> AssessmentRow {
     answer(|| {
         let product = settings::product_name();
         let mut words: Vec<&str> = context.iter().flatten().map(String::as_str).collect();
         words.push(&product);
-        let assessment = password::check(password, &words, &settings::policy());
+        let assessment = password::check(password, &words, policy);
         let reasons = assessment.reasons.iter().map(ToString::to_string).collect();
         Ok(TableIterator::once((assessment.ok, assessment.score.into(), reasons)))
     })

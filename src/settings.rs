@@ -32,6 +32,7 @@ static ARGON2_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(19_456);
 static ARGON2_ITERATIONS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static ARGON2_PARALLELISM: GucSetting<i32> = GucSetting::<i32>::new(1);
 static PASSWORD_MIN_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(15);
+static PASSWORD_MIN_LENGTH_WITH_FACTOR: GucSetting<i32> = GucSetting::<i32>::new(8);
 static PASSWORD_MIN_SCORE: GucSetting<i32> = GucSetting::<i32>::new(2);
 static PRODUCT_NAME: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ISSUER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"pg_gatehouse"));
@@ -43,6 +44,9 @@ static REFRESH_REUSE_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10);
 static SINGLE_SESSION_PER_USER: GucSetting<bool> = GucSetting::<bool>::new(false);
 static PASSWORD_CHANGE_REQUIRES: GucSetting<PasswordChange> =
     GucSetting::<PasswordChange>::new(PasswordChange::recent_sign_in);
+static AUTOCONFIRM: GucSetting<bool> = GucSetting::<bool>::new(true);
+static ONE_TIME_CODE_TTL: GucSetting<i32> = GucSetting::<i32>::new(600);
+static ONE_TIME_LINK_TTL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CLIENT_ADDRESS_HEADER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -59,6 +63,7 @@ pub(crate) fn define() {
     define_tokens();
     define_sessions();
     define_claims();
+    define_one_time();
     string(
         c"pg_gatehouse.client_address_header",
         c"Request header in which the HTTP front tells the client's address; empty for the connection's own.",
@@ -108,6 +113,13 @@ fn define_password() {
         c"pg_gatehouse.password_min_length",
         c"Least number of characters in a new password, 6 to 128.",
         &PASSWORD_MIN_LENGTH,
+        6,
+        128,
+    );
+    int(
+        c"pg_gatehouse.password_min_length_with_factor",
+        c"The same where the tenant requires a second factor, 6 to 128, if it is less.",
+        &PASSWORD_MIN_LENGTH_WITH_FACTOR,
         6,
         128,
     );
@@ -188,6 +200,19 @@ fn define_sessions() {
         &PASSWORD_CHANGE_REQUIRES,
         GucContext::Suset,
         GucFlags::default(),
+fn define_one_time() {
+        c"pg_gatehouse.autoconfirm",
+        c"Whether the e-mail address given at sign-up counts as confirmed at once.",
+        c"Off: sign-up answers without a session and mails a link; turn it off as soon as mail is sent.",
+        &AUTOCONFIRM,
+        c"pg_gatehouse.one_time_code_ttl",
+        c"Life of a mailed code of six digits, 1 to 10 minutes.",
+        &ONE_TIME_CODE_TTL,
+        (60, 600),
+        c"pg_gatehouse.one_time_link_ttl",
+        c"Life of a mailed link, 1 minute to 7 days.",
+        &ONE_TIME_LINK_TTL,
+        (60, 604_800),
     );
 }
 

@@ -8,6 +8,8 @@
 //! | [`error`], [`wire`] | what can go wrong, and how each error is told to the outside |
 //! | [`secret`] | bytes that never print |
 //! | [`keyed_hash`] | what is stored in the place of a secret that comes back later |
+//! | [`one_time`], [`attempts`] | codes and links that are mailed, and how often they were tried |
+//! | [`totp`], [`recovery_code`] | the second factor |
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`invitation`] | the token of an invitation |
@@ -19,11 +21,13 @@
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
+pub mod attempts;
 pub mod claims;
 pub mod error;
 pub mod invitation;
 pub mod jwt;
 pub mod keyed_hash;
+pub mod one_time;
 pub mod password;
 pub mod permission;
 pub mod policy;
@@ -31,6 +35,8 @@ pub mod refresh;
 pub mod secret;
 pub mod throttle;
 pub mod token_id;
+pub mod recovery_code;
+pub mod totp;
 pub mod vault;
 pub mod wire;
 

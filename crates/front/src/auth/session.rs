@@ -84,7 +84,9 @@ impl Outcome {
     }
 
     fn unless_refused(self) -> Result<Self, AuthError> {
-        if matches!(self.status.as_str(), "ok" | "confirmation_required") {
+        // Clients of Supabase expect the session here, and use it to verify the second factor.
+        let second_factor_due = self.status == "mfa_required" && self.access_token.is_some();
+        if second_factor_due || matches!(self.status.as_str(), "ok" | "confirmation_required") {
             return Ok(self);
         }
         let reasons = self.reasons.and_then(|reasons| serde_json::from_str(&reasons).ok());
@@ -143,6 +145,13 @@ mod tests {
                 "refresh_token": null, "user": {"id": "u"}
             })
         );
+    }
+
+    #[test]
+    fn a_session_that_awaits_its_second_factor_is_one() {
+        let session = outcome("mfa_required", Some("t")).into_session().ok().map(json).unwrap();
+        assert_eq!(session["access_token"], "t");
+        assert!(outcome("mfa_required", None).into_session().is_err());
     }
 
     #[test]
