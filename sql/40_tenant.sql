@@ -6,7 +6,6 @@ create table auth.tenant (
         constraint tenant_slug_check check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     name text not null constraint tenant_name_check check (length(name) between 1 and 200),
     sign_up_open boolean not null default false,
-    require_second_factor boolean not null default false,
     suspended_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -28,7 +27,6 @@ revoke all on table auth.tenant from public;
 comment on table auth.tenant is 'Tenants: who shares data with whom. Reached through functions only.';
 comment on column auth.tenant.slug is 'Name in URLs and at sign-in: lower-case letters, digits and hyphens, 1 to 63. A deleted tenant keeps it, so that nobody takes its place.';
 comment on column auth.tenant.sign_up_open is 'Whether anybody may join by naming the tenant at sign-up.';
-comment on column auth.tenant.require_second_factor is 'Whether its members act in it with a verified second factor only.';
 comment on column auth.tenant.suspended_at is 'Since when nobody may act in it.';
 comment on column auth.tenant.updated_at is 'Last change of the tenant, its roles or members: whoever changes these writes this row first, so that they go one after the other.';
 comment on column auth.tenant.isolated is 'Whether its users are a pool of their own: the same e-mail may exist there and elsewhere. Never changes.';

@@ -26,18 +26,6 @@ revoke all on function auth.password_words(auth."user", uuid) from public;
 comment on function auth.password_words(auth."user", uuid) is
 'Internal: words that a user''s password must not be built on.';
 
-create function auth.tenant_password_min_length(tenant_id uuid)
-returns integer
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-    -- As JSON, so that it makes no difference whether the tenant has this column.
-    select (to_jsonb(tenant) ->> 'password_min_length')::integer from auth.tenant where id = $1
-$$;
-revoke all on function auth.tenant_password_min_length(uuid) from public;
-comment on function auth.tenant_password_min_length(uuid) is
-'Internal: the least number of characters that the tenant asks for in a password; null when it has no wish of its own.';
-
 create function auth.recently_authenticated(session_id uuid, besides text default null)
 returns boolean
 language sql volatile
@@ -97,7 +85,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     verdict record;
-    least_length integer := auth.tenant_password_min_length(tenant_id);
 begin
     if password = '' then
         return auth.sign_in_refusal('validation_failed', 'The password is empty');
@@ -105,10 +92,6 @@ begin
     select c.* into strict verdict
       from auth.check_password_of_length(password, auth.password_words(account, tenant_id), auth.least_password_length(
                (select t from auth.tenant as t where t.id = tenant_id))) as c;
-    if length(password) < least_length then
-        verdict.ok := false;
-        verdict.reasons := format('The password must have at least %s characters.', least_length) || verdict.reasons;
-    end if;
     if not verdict.ok then
         return auth.sign_in_refusal('weak_password', array_to_string(verdict.reasons, ' '), verdict.reasons);
     elsif account.password_hash is not null and auth.verify_credential(password, account.password_hash) then

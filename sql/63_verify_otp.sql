@@ -177,17 +177,21 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    home auth.tenant := auth.sign_up_tenant(create_proved_user.tenant, address);
     account auth."user";
 begin
-    insert into auth."user" (email, user_metadata, email_confirmed_at)
-    values (address, coalesce(create_proved_user.user_metadata, '{}'), now())
+    if create_proved_user.tenant is not null and home.id is null then
+        return null;
+    end if;
+    insert into auth."user" (email, user_metadata, email_confirmed_at, tenant_id)
+    values (address, coalesce(create_proved_user.user_metadata, '{}'), now(), case when home.isolated then home.id end)
     on conflict do nothing
     returning * into account;
     if account.id is not null then
-        insert into auth.membership (tenant_id, user_id)
-        select t.id, account.id from auth.tenant as t
-         where t.slug = create_proved_user.tenant and t.sign_up_open and t.suspended_at is null;
-        perform auth.record_event('sign_up', 'success', account.id, detail => '{"method": "otp"}');
+        if home.sign_up_open then
+            perform auth.add_member(home.id, account.id, 'member');
+        end if;
+        perform auth.record_event('sign_up', 'success', account.id, home.id, detail => '{"method": "otp"}');
     end if;
     return account;
 end

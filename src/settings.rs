@@ -200,19 +200,31 @@ fn define_sessions() {
         &PASSWORD_CHANGE_REQUIRES,
         GucContext::Suset,
         GucFlags::default(),
+    );
+}
+
 fn define_one_time() {
+    GucRegistry::define_bool_guc(
         c"pg_gatehouse.autoconfirm",
         c"Whether the e-mail address given at sign-up counts as confirmed at once.",
         c"Off: sign-up answers without a session and mails a link; turn it off as soon as mail is sent.",
         &AUTOCONFIRM,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    define_int(
         c"pg_gatehouse.one_time_code_ttl",
         c"Life of a mailed code of six digits, 1 to 10 minutes.",
         &ONE_TIME_CODE_TTL,
         (60, 600),
+        GucFlags::UNIT_S,
+    );
+    define_int(
         c"pg_gatehouse.one_time_link_ttl",
         c"Life of a mailed link, 1 minute to 7 days.",
         &ONE_TIME_LINK_TTL,
         (60, 604_800),
+        GucFlags::UNIT_S,
     );
 }
 
