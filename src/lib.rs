@@ -11,7 +11,11 @@
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
+<<<<<<< HEAD
 //! | [`throttle`] | counters in shared memory |
+=======
+//! | [`session_state`] | what a pooled client must not leave behind |
+>>>>>>> origin/main
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
@@ -34,6 +38,7 @@ mod password;
 mod report;
 mod sealed;
 mod secret;
+mod session_state;
 mod settings;
 mod throttle;
 mod transaction;
@@ -66,6 +71,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -76,7 +82,11 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(THROTTLE = ());
         transaction::watch();
         keyring::watch();
+<<<<<<< HEAD
         throttle::limits::watch();
+=======
+        session_state::watch();
+>>>>>>> origin/main
     }
     reserve_prefix();
 }
