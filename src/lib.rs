@@ -11,11 +11,8 @@
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
-<<<<<<< HEAD
 //! | [`throttle`] | counters in shared memory |
-=======
 //! | [`session_state`] | what a pooled client must not leave behind |
->>>>>>> origin/main
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
@@ -82,11 +79,8 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(THROTTLE = ());
         transaction::watch();
         keyring::watch();
-<<<<<<< HEAD
         throttle::limits::watch();
-=======
         session_state::watch();
->>>>>>> origin/main
     }
     reserve_prefix();
 }
