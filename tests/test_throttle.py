@@ -36,11 +36,23 @@ def limit(owner, act, scope, attempts, per, burst):
 
 @pytest.fixture
 def delays(owner):
-    """The default ones."""
+    """The default ones, but for a first one that outlasts a busy machine's hash."""
     owner.execute("""insert into auth.throttle_delay
-                     select act, 4, '1 second', '15 minutes', 100, '30 days' from unnest('{sign_in,code,factor}'::text[]) as act""")
+                     select act, 4, '1 minute', '15 minutes', 100, '30 days' from unnest('{sign_in,code,factor}'::text[]) as act""")
     yield
     owner.execute("delete from auth.throttle_delay")
+
+
+@pytest.fixture
+def elsewhere(owner):
+    """A connection to a database of its own, where nobody has tried anything yet."""
+    name = f"throttle_{uuid.uuid4().hex[:8]}"
+    owner.execute(f"create database {name}")
+    with connect("DB", database=name) as connection:
+        connection.execute("create extension pg_gatehouse")
+        connection.execute("update auth.throttle_limit set attempts = null")
+        yield connection
+    owner.execute(f"drop database {name} with (force)")
 
 
 def come_from(connection, address):
@@ -118,13 +130,14 @@ def test_limits_from_the_table_hold_at_once_in_open_connections(owner):
                 assert wait(open_one, account, "invite") is None, "in the middle of a transaction"
 
 
-def test_the_database_is_limited_as_a_whole(owner):
-    with limit(owner, "recovery", "global", 1, "1 hour", 10), connect("DB") as connection:
+def test_the_database_is_limited_as_a_whole_and_no_other(owner, elsewhere):
+    with limit(elsewhere, "recovery", "global", 1, "1 hour", 10):
         verdicts = []
         for n in range(20):
-            come_from(connection, f"203.0.113.{n}")
-            verdicts.append(wait(connection, somebody(), "recovery"))
+            come_from(elsewhere, f"203.0.113.{n}")
+            verdicts.append(wait(elsewhere, somebody(), "recovery"))
         assert verdicts.count(None) == 10 and verdicts[-1] > 3500
+        assert wait(owner, somebody(), "recovery") is None
 
 
 def test_an_account_is_limited_across_addresses_and_an_address_across_accounts(owner):
@@ -146,13 +159,13 @@ def test_an_account_is_limited_across_addresses_and_an_address_across_accounts(o
         assert wait(connection, somebody()) is None
 
 
-def test_whose_address_the_front_does_not_tell_is_limited_all_the_same(owner):
-    with limit(owner, "sign_in", "address", 1, "1 hour", 2), connect("DB") as connection:
-        connection.execute("set pg_gatehouse.client_address_header = 'X-Real-IP'")
+def test_whose_address_the_front_does_not_tell_is_limited_all_the_same(elsewhere):
+    with limit(elsewhere, "sign_in", "address", 1, "1 hour", 2):
+        elsewhere.execute("set pg_gatehouse.client_address_header = 'X-Real-IP'")
         verdicts = []
         for headers in ("", "{}", '{"x-real-ip": "nonsense"}', "no json", '{"x-real-ip": null}'):
-            connection.execute("select set_config('request.headers', %s, false)", [headers])
-            verdicts.append(wait(connection, somebody()))
+            elsewhere.execute("select set_config('request.headers', %s, false)", [headers])
+            verdicts.append(wait(elsewhere, somebody()))
         assert verdicts.count(None) == 2
 
 
@@ -163,13 +176,10 @@ def test_known_and_unknown_accounts_are_throttled_alike(owner, delays):
     with connect() as connection:
         connection.execute("set role anon")
         whole = "select s.* from auth.sign_in(%s, %s) as s"
-        for _ in range(7):
+        for expected in ["invalid_credentials"] * 5 + ["throttled"] * 2:
             seen = [connection.execute(whole, [email, "wrong password"]).fetchone() for email in (known, unknown)]
-            assert seen[0] == seen[1], "each failure answers the same"
-            if seen[0][0] == "throttled":
-                break
-        else:
-            pytest.fail("it was never throttled")
+            assert [row[0] for row in seen] == [expected] * 2
+            assert expected == "throttled" or seen[0] == seen[1], "each failure answers the same"
         fail(owner, known, 20), fail(owner, unknown, 20)
         # The right password of the known one, too; and both at once, with no hash.
         times = {known: [], unknown: []}
@@ -183,7 +193,7 @@ def test_known_and_unknown_accounts_are_throttled_alike(owner, delays):
         # The share of pairs in which the known one is slower; 0.5 when they are alike.
         slower = sum(a > b for a, b in zip(times[known], times[unknown])) / 200
         assert 0.35 < slower < 0.65, slower
-        assert sorted(times[known])[100] < 0.02
+        assert sorted(times[known])[100] < 0.1
     owner.execute('delete from auth."user" where email = %s', [known])
 
 
