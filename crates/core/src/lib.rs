@@ -11,8 +11,10 @@
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`vault`] | encryption of private keys under the master key |
+//! | [`audit`] | the hash chain of audit events |
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod claims;
 pub mod error;
 pub mod jwt;
