@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 use crate::report::{self, Refusal};
 use crate::{sealed, settings};
 
-mod master;
+pub(crate) mod master;
 mod record;
 pub(crate) mod shared;
 mod sql;
