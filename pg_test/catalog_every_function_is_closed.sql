@@ -57,7 +57,7 @@ select tap.is_empty(
 
 select tap.is(
     (select string_agg(proname, ' ' order by proname) from own_function where prosecdef),
-    'create_tenant end_sessions jwks mint_token open_session record_event revoke_signing_key rotate_signing_key sign_in sign_up',
+    'create_tenant end_sessions jwks maintain_audit mint_token my_events open_session record_event revoke_signing_key rotate_signing_key seal_audit sign_in sign_up tenant_events verify_audit',
     'these functions and no others run with the owner''s rights');
 
 select * from tap.finish();

@@ -9,3 +9,8 @@ create function auth.test_index_panic(at bigint)
 returns integer language c volatile strict as 'MODULE_PATHNAME', 'test_index_panic_wrapper';
 revoke all on function auth.test_index_panic(bigint) from public;
 comment on function auth.test_index_panic(bigint) is 'Test: panics inside the standard library.';
+
+create function auth.test_ring_used()
+returns integer language c volatile as 'MODULE_PATHNAME', 'test_ring_used_wrapper';
+revoke all on function auth.test_ring_used() from public;
+comment on function auth.test_ring_used() is 'Test: how many messages of this database wait for the worker.';

@@ -19,3 +19,11 @@ fn test_index_panic(at: i64) -> i32 {
         Ok(list[usize::try_from(at).unwrap_or(usize::MAX)])
     })
 }
+
+/// `auth.test_ring_used()`
+#[pg_extern(sql = false)]
+fn test_ring_used() -> i32 {
+    // SAFETY: reads the oid of this backend's database.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    i32::try_from(crate::ring::RING.share().used(database)).unwrap_or(i32::MAX)
+}

@@ -11,6 +11,8 @@
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`audit`], [`ring`], [`worker`] | audit events and what else outlives a rollback |
+//! | [`redact`] | no secret in the log |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
@@ -20,6 +22,7 @@
 use pgrx::prelude::*;
 use pgrx::{pg_shmem_init, pg_sys};
 
+mod audit;
 mod authenticate;
 mod catalog;
 mod claims;
@@ -28,11 +31,14 @@ mod fault;
 mod jwt;
 mod keyring;
 mod password;
+mod redact;
 mod report;
+mod ring;
 mod sealed;
 mod secret;
 mod settings;
 mod transaction;
+mod worker;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -48,9 +54,11 @@ extension_sql_file!("../sql/42_membership.sql", name = "42_membership", requires
 extension_sql_file!("../sql/43_session.sql", name = "43_session", requires = ["42_membership"]);
 extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_session"]);
 extension_sql_file!("../sql/45_audit_event.sql", name = "45_audit_event", requires = ["44_signing_key"]);
-extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_event"]);
-extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["46_throttle"]);
-extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
+extension_sql_file!("../sql/45_audit_read.sql", name = "45_audit_read", requires = ["45_audit_event"]);
+extension_sql_file!("../sql/45_audit_seal.sql", name = "45_audit_seal", requires = ["45_audit_read"]);
+extension_sql_file!("../sql/45_audit_upkeep.sql", name = "45_audit_upkeep", requires = ["45_audit_seal"]);
+extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_upkeep"]);
+extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["46_throttle"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
 extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["52_create_tenant"]);
@@ -69,6 +77,8 @@ pub extern "C-unwind" fn _PG_init() {
         // Once, before the server forks: all backends share the dictionaries.
         gatehouse_core::password::warm_up();
         pg_shmem_init!(KEYRING);
+        pg_shmem_init!(RING);
+        redact::install();
         transaction::watch();
         keyring::watch();
     }
@@ -76,6 +86,7 @@ pub extern "C-unwind" fn _PG_init() {
 }
 
 use keyring::shared::KEYRING;
+use ring::RING;
 
 /// Misspelt `pg_gatehouse.*` settings are errors instead of placeholders.
 fn reserve_prefix() {

@@ -9,6 +9,8 @@
 
 use aws_lc_rs::hmac;
 
+use serde_json::{Map, Value};
+
 use crate::secret::Secret;
 
 /// Length of a hash, bytes.
@@ -113,6 +115,47 @@ impl Mac {
     }
 }
 
+/// An event as it is written to the log and kept until it is written to the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// JSON on one line.
+    pub json: String,
+    /// Whether its outcome is a failure.
+    pub is_failure: bool,
+}
+
+/// Longest user agent and longest name of an event, bytes, where there is not room for all.
+const USER_AGENT_BYTES: usize = 120;
+const EVENT_BYTES: usize = 60;
+
+/// The event as JSON of at most `limit` bytes (500 at least). What is too long loses first the end of
+/// its user agent, then its detail, then its user agent; never whom, what, when and from where.
+#[must_use]
+pub fn fit(mut event: Map<String, Value>, limit: usize) -> Message {
+    let is_failure = event.get("outcome").and_then(Value::as_str) != Some("success");
+    let shorten = |event: &mut Map<String, Value>, name: &str, bytes: usize| {
+        if let Some(Value::String(text)) = event.get_mut(name) {
+            *text = cut(text, bytes).to_owned();
+        }
+    };
+    shorten(&mut event, "event", EVENT_BYTES);
+    event.retain(|_, value| !value.is_null());
+    let mut json = Value::Object(event.clone()).to_string();
+    if json.len() > limit {
+        shorten(&mut event, "user_agent", USER_AGENT_BYTES);
+        json = Value::Object(event.clone()).to_string();
+    }
+    if json.len() > limit {
+        event.insert("detail".to_owned(), serde_json::json!({"truncated": true}));
+        json = Value::Object(event.clone()).to_string();
+    }
+    if json.len() > limit {
+        event.remove("user_agent");
+        json = Value::Object(event).to_string();
+    }
+    Message { json, is_failure }
+}
+
 /// Cuts `text` to at most `bytes` bytes, at the border of a character.
 #[must_use]
 pub fn cut(text: &str, bytes: usize) -> &str {
@@ -121,7 +164,7 @@ pub fn cut(text: &str, bytes: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, Link, cut, hash, mark};
+    use super::{Event, Link, cut, fit, hash, mark};
     use crate::secret::Secret;
     use proptest::prelude::*;
 
@@ -186,7 +229,42 @@ mod tests {
         assert_eq!(cut("", 3), "");
     }
 
+    fn full(user_agent: &str, detail: &str) -> serde_json::Map<String, serde_json::Value> {
+        let id = "00000000-0000-4000-8000-000000000000";
+        let event = serde_json::json!({
+            "at": "2026-11-24T12:00:00.123456+00:00", "event": "sign_in", "outcome": "failure",
+            "user_id": id, "tenant_id": id, "session_id": id, "user_agent": user_agent,
+            "ip": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "detail": {"reason": detail},
+        });
+        event.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn an_event_that_fits_is_kept_whole_but_for_its_nulls() {
+        let mut event = full("curl", "wrong_password");
+        event.insert("nothing".to_owned(), serde_json::Value::Null);
+        let message = fit(event, 700);
+        let event: serde_json::Value = serde_json::from_str(&message.json).unwrap();
+        assert_eq!(event, serde_json::Value::Object(full("curl", "wrong_password")));
+        assert!(message.is_failure);
+    }
+
+    #[test]
+    fn the_detail_goes_before_the_user_agent() {
+        let message = fit(full(&"u".repeat(500), &"d".repeat(500)), 600).json;
+        assert!(message.contains("\"truncated\":true") && message.contains("uuuu"), "{message}");
+    }
+
     proptest! {
+        #[test]
+        fn whatever_is_in_it_an_event_fits_and_stays_json(agent in "\\PC{0,700}", detail in "\\PC{0,700}") {
+            let message = fit(full(&agent, &detail), 500);
+            prop_assert!(message.json.len() <= 500, "{}", message.json.len());
+            let event: serde_json::Value = serde_json::from_str(&message.json).unwrap();
+            prop_assert_eq!(&event["event"], "sign_in");
+            prop_assert!(!message.json.contains('\n'));
+        }
+
         /// Moving bytes between neighbouring fields is noticed: the encoding is unambiguous.
         #[test]
         fn the_border_between_fields_counts(text in "[a-z]{1,12}", at in 0usize..12, other in 0usize..12) {
