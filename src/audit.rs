@@ -89,6 +89,8 @@ fn wait(receipt: Receipt) {
         let left = end.saturating_sub(unsafe { pg_sys::GetCurrentTimestamp() });
         if left <= 0 {
             RING.exclusive().unhurried(receipt, end.saturating_add(UNHURRIED));
+            // The one that ran may have been terminated a moment ago.
+            worker::start_if_none();
             return;
         }
         worker::nap(left / 1000 + 1);

@@ -12,7 +12,7 @@
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`vault`] | encryption of private keys under the master key |
-//! | [`audit`] | the hash chain of audit events |
+//! | [`audit`], [`redact`] | the hash chain of audit events; no secret in the log |
 #![forbid(unsafe_code)]
 
 pub mod audit;
@@ -22,6 +22,7 @@ pub mod jwt;
 pub mod keyed_hash;
 pub mod password;
 pub mod permission;
+pub mod redact;
 pub mod secret;
 pub mod vault;
 pub mod wire;
