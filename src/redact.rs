@@ -81,10 +81,9 @@ unsafe fn clean(data: &mut pg_sys::ErrorData) {
             data.hide_ctx = true;
             return;
         }
-        let statement = if data.hide_stmt { std::ptr::null() } else { pg_sys::debug_query_string };
         let (message, detail) = (read(data.message), read(shown_detail(data)));
         let (hint, context) = (read(data.hint), read(data.context));
-        let (query, text) = (read(data.internalquery), read(statement));
+        let (query, text) = (read(data.internalquery), read(pg_sys::debug_query_string));
         let entry = Entry {
             message: message.as_deref(),
             detail: detail.as_deref(),
@@ -104,7 +103,7 @@ unsafe fn clean(data: &mut pg_sys::ErrorData) {
         replace(&raw mut data.hint, redacted.hint);
         replace(&raw mut data.context, redacted.context);
         replace(&raw mut data.internalquery, redacted.internal_query);
-        if let Some(statement) = redacted.statement {
+        if let Some(statement) = redacted.statement.filter(|_| !data.hide_stmt) {
             replace_statement(data, &statement);
         }
         refuse_forged(data);

@@ -28,7 +28,7 @@ pub struct Entry<'a> {
     pub context: Option<&'a str>,
     /// The statement that PostgreSQL ran inside of the client's.
     pub internal_query: Option<&'a str>,
-    /// The client's statement, if it is written too.
+    /// The client's statement, whether it is written too or not: the others may quote it.
     pub statement: Option<&'a str>,
     /// Whether it is of a level below errors and notices: it may be the log of a statement.
     pub is_log: bool,
