@@ -13,7 +13,9 @@
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`audit`], [`ring`], [`worker`] | audit events and what else outlives a rollback |
 //! | [`redact`] | no secret in the log |
+//! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -28,6 +30,7 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod password;
@@ -36,6 +39,7 @@ mod report;
 mod ring;
 mod sealed;
 mod secret;
+mod session_state;
 mod settings;
 mod transaction;
 mod worker;
@@ -70,6 +74,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -81,6 +86,7 @@ pub extern "C-unwind" fn _PG_init() {
         redact::install();
         transaction::watch();
         keyring::watch();
+        session_state::watch();
     }
     reserve_prefix();
 }

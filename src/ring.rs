@@ -258,6 +258,15 @@ impl Ring {
         }
     }
 
+    /// The databases that have messages in it.
+    pub(crate) fn databases(&self) -> Vec<pg_sys::Oid> {
+        let mut found: Vec<_> =
+            self.slots.iter().filter(|slot| slot.number != 0).map(|slot| slot.database).collect();
+        found.sort_unstable_by_key(|database| database.to_u32());
+        found.dedup();
+        found
+    }
+
     /// How many slots the database takes.
     #[cfg(feature = "fault_injection")]
     pub(crate) fn used(&self, database: pg_sys::Oid) -> usize {

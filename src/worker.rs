@@ -28,7 +28,21 @@ pub(crate) fn send(kind: Kind, text: &[u8]) -> Option<Receipt> {
         (ring.put(database, kind, text), ring.wake(database, now()))
     };
     act(database, wake);
+    if receipt.is_none() {
+        forget_dropped_databases();
+    }
     receipt
+}
+
+/// What a database left that was dropped in the meantime has no reader any more.
+fn forget_dropped_databases() {
+    let databases = RING.share().databases();
+    for database in databases {
+        // SAFETY: a look-up in the system cache; null when there is no such database.
+        if unsafe { pg_sys::get_database_name(database) }.is_null() {
+            RING.exclusive().discard(database);
+        }
+    }
 }
 
 /// Starts a worker for this database, unless one runs.

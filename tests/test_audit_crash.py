@@ -64,3 +64,34 @@ def test_a_kill_9_leaves_what_was_acknowledged_and_the_chain_whole(victim, clust
         owner.execute(FAIL, [mark])
         settle(owner)
         assert verify(owner) == [(True, None, "unbroken")]
+
+
+def test_without_a_free_worker_slot_nothing_blocks_and_sealing_works_by_hand():
+    with throwaway.cluster("max_worker_processes = 1") as cluster, cluster.connect() as owner:
+        mark = str(uuid.uuid4())
+        started = time.monotonic()
+        for _ in range(20):
+            owner.execute(FAIL, [mark])
+            owner.execute(SUCCEED, [mark])
+        assert time.monotonic() - started < 2
+        assert not workers(owner)
+        assert owner.execute("select auth.test_ring_used()").fetchone()[0] == 20
+        assert owner.execute("select auth.seal_audit(7)").fetchone()[0] == 7
+        assert owner.execute("select auth.seal_audit()").fetchone()[0] == 13
+        assert verify(owner) == [(True, None, "unbroken")]
+        owner.execute("select auth.maintain_audit()")
+        assert verify(owner) == [(True, None, "unbroken")]
+        assert cluster.log().count('"' + mark) == 40
+
+
+def test_a_database_dropped_with_waiting_events_leaves_its_room_to_others():
+    with throwaway.cluster("max_worker_processes = 1") as cluster, cluster.connect() as owner:
+        owner.execute("create database doomed")
+        with psycopg.connect(cluster.uri().rsplit("/", 1)[0] + "/doomed", autocommit=True) as other:
+            other.execute("create extension pg_gatehouse")
+            other.execute("select auth.record_event('x', 'failure') from generate_series(1, 890)")
+        owner.execute("select auth.record_event('x', 'failure') from generate_series(1, 134)")
+        owner.execute("drop database doomed")
+        owner.execute("select auth.record_event('x', 'failure')")
+        owner.execute("select auth.record_event('x', 'failure') from generate_series(1, 600)")
+        assert owner.execute("select auth.test_ring_used()").fetchone()[0] == 134 + 600

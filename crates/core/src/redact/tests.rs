@@ -163,15 +163,10 @@ fn plans_keep_their_costs_and_lose_their_constants() {
 fn what_has_no_secret_stays_as_it_is() {
     for message in [
         "statement: select title from note where tenant_id = auth.tenant_id() and title = 'tea'",
-        "duration: 0.5 ms  statement: update note set title = 'password of the day: 12345'",
         "statement: select 'sign in' from visit where sign_in > '2026-01-01'",
         "connection authorized: user=alice database=app",
     ] {
-        let expected = Redacted::default();
-        if message.contains("password") {
-            continue;
-        }
-        assert_eq!(redact(&log(message)), expected, "{message}");
+        assert_eq!(redact(&log(message)), Redacted::default(), "{message}");
         assert!(is_clean(message));
     }
     let fatal =
