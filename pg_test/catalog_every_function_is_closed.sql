@@ -66,6 +66,8 @@ select tap.is(
         'challenge_factor', 'confirm_email', 'end_sessions_without_factor', 'enroll_totp', 'generate_recovery_codes',
         'mail_failed', 'mail_sent', 'my_factors', 'reauthenticate', 'request_email_change', 'request_otp', 'request_recovery',
         'resend', 'take_mail', 'unenroll_factor', 'verify_factor', 'verify_link', 'verify_otp', 'verify_recovery_code',
+        -- audit
+        'maintain_audit', 'my_events', 'seal_audit', 'tenant_events', 'verify_audit',
         -- isolation tools
         'lint', 'explain_access',
         -- tenants

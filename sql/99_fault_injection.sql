@@ -14,3 +14,8 @@ create function auth.test_totp_code(secret bytea, at bigint)
 returns text language c volatile strict as 'MODULE_PATHNAME', 'test_totp_code_wrapper';
 revoke all on function auth.test_totp_code(bytea, bigint) from public;
 comment on function auth.test_totp_code(bytea, bigint) is 'Test: what an authenticator shows at a time, seconds since 1970.';
+
+create function auth.test_ring_used()
+returns integer language c volatile as 'MODULE_PATHNAME', 'test_ring_used_wrapper';
+revoke all on function auth.test_ring_used() from public;
+comment on function auth.test_ring_used() is 'Test: how many messages of this database wait for the worker.';

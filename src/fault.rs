@@ -28,3 +28,11 @@ fn test_totp_code(secret: &[u8], at: i64) -> String {
 
     Totp::new(Secret::new(secret.to_vec()), Hash::default()).code_at(u64::try_from(at).unwrap_or(0))
 }
+
+/// `auth.test_ring_used()`
+#[pg_extern(sql = false)]
+fn test_ring_used() -> i32 {
+    // SAFETY: reads the oid of this backend's database.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    i32::try_from(crate::ring::RING.share().used(database)).unwrap_or(i32::MAX)
+}

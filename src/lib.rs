@@ -15,6 +15,8 @@
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`session`] | whether the session of an access token lives, and the token's id |
 //! | [`refresh_token`] | making, hashing and following refresh tokens |
+//! | [`audit`], [`ring`], [`worker`] | audit events and what else outlives a rollback |
+//! | [`redact`] | no secret in the log |
 //! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`throttle`] | counters in shared memory |
 //! | [`factor`], [`attempts`] | one-time codes, TOTP, and how often they were tried |
@@ -30,6 +32,7 @@ use pgrx::prelude::*;
 use pgrx::{pg_shmem_init, pg_sys};
 
 mod attempts;
+mod audit;
 mod authenticate;
 mod catalog;
 mod claims;
@@ -44,8 +47,10 @@ mod lint;
 mod membership;
 mod password;
 mod permission;
+mod redact;
 mod refresh_token;
 mod report;
+mod ring;
 mod sealed;
 mod secret;
 mod session;
@@ -53,6 +58,7 @@ mod session_state;
 mod settings;
 mod throttle;
 mod transaction;
+mod worker;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -69,12 +75,14 @@ extension_sql_file!("../sql/43_session.sql", name = "43_session", requires = ["4
 extension_sql_file!("../sql/43_sign_in_result.sql", name = "43_sign_in_result", requires = ["43_session"]);
 extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_sign_in_result"]);
 extension_sql_file!("../sql/45_audit_event.sql", name = "45_audit_event", requires = ["44_signing_key"]);
-extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_event"]);
+extension_sql_file!("../sql/45_audit_read.sql", name = "45_audit_read", requires = ["45_audit_event"]);
+extension_sql_file!("../sql/45_audit_seal.sql", name = "45_audit_seal", requires = ["45_audit_read"]);
+extension_sql_file!("../sql/45_audit_upkeep.sql", name = "45_audit_upkeep", requires = ["45_audit_seal"]);
+extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_upkeep"]);
 extension_sql_file!("../sql/47_role.sql", name = "47_role", requires = ["46_throttle"]);
 extension_sql_file!("../sql/48_access.sql", name = "48_access", requires = ["47_role"]);
 extension_sql_file!("../sql/48_invitation.sql", name = "48_invitation", requires = ["48_access"]);
-extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["48_invitation"]);
-extension_sql_file!("../sql/49_refresh_token.sql", name = "49_refresh_token", requires = ["49_interim"]);
+extension_sql_file!("../sql/49_refresh_token.sql", name = "49_refresh_token", requires = ["48_invitation"]);
 extension_sql_file!("../sql/49_session_token.sql", name = "49_session_token", requires = ["49_refresh_token"]);
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_session_token"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
@@ -123,6 +131,8 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(KEYRING);
         pg_shmem_init!(THROTTLE = ());
         pg_shmem_init!(ATTEMPTS);
+        pg_shmem_init!(RING);
+        redact::install();
         transaction::watch();
         keyring::watch();
         session_state::watch();
@@ -134,6 +144,7 @@ pub extern "C-unwind" fn _PG_init() {
 use attempts::ATTEMPTS;
 use keyring::shared::KEYRING;
 use throttle::memory::THROTTLE;
+use ring::RING;
 
 /// Misspelt `pg_gatehouse.*` settings are errors instead of placeholders.
 fn reserve_prefix() {

@@ -153,6 +153,15 @@ pub(crate) fn log(message: &str) {
     );
 }
 
+/// A line of the log as it is, for the server only.
+pub(crate) fn log_line(line: &str) {
+    pgrx::ereport!(
+        PgLogLevel::LOG_SERVER_ONLY,
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        line.to_owned()
+    );
+}
+
 /// Raises the refusal as an ERROR.
 pub(crate) fn raise(refusal: &Refusal) -> ! {
     let report = Report::from(refusal);

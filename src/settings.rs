@@ -52,6 +52,8 @@ static CLIENT_ADDRESS_HEADER: GucSetting<Option<CString>> = GucSetting::<Option<
 static TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static PERMISSIONS_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static AUDIT_LOG: GucSetting<bool> = GucSetting::<bool>::new(true);
+static AUDIT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(0);
 static TRUST_REQUEST_CLAIMS: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 /// Seconds.
@@ -64,6 +66,7 @@ pub(crate) fn define() {
     define_sessions();
     define_claims();
     define_one_time();
+    define_audit();
     string(
         c"pg_gatehouse.client_address_header",
         c"Request header in which the HTTP front tells the client's address; empty for the connection's own.",
@@ -228,6 +231,24 @@ fn define_one_time() {
     );
 }
 
+fn define_audit() {
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.audit_log",
+        c"Write each audit event also as a line of the server's log.",
+        c"The line is JSON after the words pg_gatehouse audit. Successes are told once they have committed.",
+        &AUDIT_LOG,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    int(
+        c"pg_gatehouse.audit_retention",
+        c"Days that audit events are kept, 0 to 36500; 0 keeps them for ever. Whole months are dropped.",
+        &AUDIT_RETENTION,
+        0,
+        36_500,
+    );
+}
+
 fn define_claims() {
     claim(c"pg_gatehouse.tenant_claim", c"Path of the claim that names the active tenant.", &TENANT_CLAIM);
     claim(c"pg_gatehouse.role_claim", c"Path of the claim that names the database role.", &ROLE_CLAIM);
@@ -361,6 +382,11 @@ pub(crate) fn client_address_header() -> String {
 /// Where claims are found.
 pub(crate) fn claim_paths() -> ClaimPaths {
     ClaimPaths::from_settings(&text(&TENANT_CLAIM), &text(&ROLE_CLAIM), &text(&PERMISSIONS_CLAIM))
+}
+
+/// Whether audit events are told in the log.
+pub(crate) fn audit_log() -> bool {
+    AUDIT_LOG.get()
 }
 
 /// Whether `request.jwt.claims` is believed.

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use crate::{keyring, sealed, secret};
+use crate::{audit, keyring, sealed, secret};
 
 /// Asks PostgreSQL to tell of every end of a transaction or savepoint; called once, by the postmaster.
 pub(crate) fn watch() {
@@ -16,12 +16,13 @@ pub(crate) fn watch() {
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn at_savepoint_event(
     event: pg_sys::SubXactEvent::Type,
-    _own: pg_sys::SubTransactionId,
+    own: pg_sys::SubTransactionId,
     _parent: pg_sys::SubTransactionId,
     _argument: *mut std::ffi::c_void,
 ) {
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
         secret::at_rollback();
+        audit::at_rollback_to(own);
     }
 }
 
@@ -29,10 +30,11 @@ unsafe extern "C-unwind" fn at_savepoint_event(
 unsafe extern "C-unwind" fn at_event(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     use pg_sys::XactEvent::{
         XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PARALLEL_ABORT, XACT_EVENT_PARALLEL_COMMIT,
-        XACT_EVENT_PRE_PREPARE, XACT_EVENT_PREPARE,
+        XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE, XACT_EVENT_PREPARE,
     };
     match event {
         XACT_EVENT_PRE_PREPARE => keyring::before_prepare(),
+        XACT_EVENT_PRE_COMMIT => audit::before_commit(),
         XACT_EVENT_COMMIT
         | XACT_EVENT_ABORT
         | XACT_EVENT_PREPARE
@@ -42,6 +44,7 @@ unsafe extern "C-unwind" fn at_event(event: pg_sys::XactEvent::Type, _argument: 
             sealed::forget_request_claims();
             keyring::at_end(event == XACT_EVENT_COMMIT);
             secret::at_end(event == XACT_EVENT_COMMIT);
+            audit::at_end(event == XACT_EVENT_COMMIT);
         }
         _ => {}
     }

@@ -19,9 +19,11 @@
 //! | [`refresh`] | refresh tokens and their chain |
 //! | [`token_id`] | the ids of access tokens, and which a session remembers |
 //! | [`vault`] | encryption of private keys under the master key |
+//! | [`audit`], [`redact`] | the hash chain of audit events; no secret in the log |
 #![forbid(unsafe_code)]
 
 pub mod attempts;
+pub mod audit;
 pub mod claims;
 pub mod error;
 pub mod invitation;
@@ -33,6 +35,7 @@ pub mod permission;
 pub mod policy;
 pub mod recovery_code;
 pub mod refresh;
+pub mod redact;
 pub mod secret;
 pub mod throttle;
 pub mod token_id;

@@ -1,0 +1,64 @@
+"""A cluster of its own for a test that crashes it or sets what the shared one must not have."""
+
+import contextlib
+import os
+import pathlib
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+
+import psycopg
+
+
+def as_server(*command, **options):
+    if os.getuid() == 0:
+        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True, **options)
+
+
+class Cluster:
+    def __init__(self, folder, port):
+        self.folder, self.port = folder, port
+
+    def uri(self, user="postgres"):
+        return f"postgresql://{user}@127.0.0.1:{self.port}/postgres"
+
+    def connect(self, user="postgres", **options):
+        return psycopg.connect(self.uri(user), autocommit=True, **options)
+
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+
+@contextlib.contextmanager
+def cluster(*settings, preload="pg_gatehouse"):
+    """Running, with the extension in database postgres and a signing key; nobody needs a password."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-test-", dir="/var/tmp"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    key = folder / "master.key"
+    key.write_text(secrets.token_hex(32))
+    key.chmod(0o600)
+    if os.getuid() == 0:
+        for path in (folder, key):
+            shutil.chown(path, "postgres", "postgres")
+    data = folder / "data"
+    bin = pathlib.Path(os.environ["GATEHOUSE_PG_BIN"])
+    as_server(bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8")
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write("\n".join([
+            f"port = {port}", "listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "fsync = off",
+            f"shared_preload_libraries = '{preload}'", f"pg_gatehouse.master_key_file = '{key}'", *settings, ""]))
+    as_server(bin / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "start")
+    try:
+        made = Cluster(folder, port)
+        with made.connect() as owner:
+            owner.execute("create extension pg_gatehouse")
+            owner.execute("select auth.rotate_signing_key()")
+        yield made
+    finally:
+        as_server(bin / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
