@@ -13,7 +13,9 @@
 //! | [`membership`], [`permission`] | what a user may do in a tenant now |
 //! | [`invitation`] | tokens of invitations |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -28,6 +30,7 @@ mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
 mod invitation;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod membership;
@@ -36,6 +39,7 @@ mod permission;
 mod report;
 mod sealed;
 mod secret;
+mod session_state;
 mod settings;
 mod transaction;
 
@@ -77,6 +81,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -86,6 +91,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(KEYRING);
         transaction::watch();
         keyring::watch();
+        session_state::watch();
     }
     reserve_prefix();
 }
