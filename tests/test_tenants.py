@@ -190,6 +190,27 @@ def test_whoever_is_demoted_meanwhile_grants_nothing(owner, tenant):
     assert tenant.roles("mia") == ["member"]
 
 
+def test_what_is_granted_meanwhile_counts_from_the_next_transaction(owner, tenant):
+    """The membership says more than the token: both must."""
+    tenant.enter("mia", "member")
+    token = tenant.token("mia")
+    signed = Signed(token)
+    owner.execute("select auth.grant_role(%s, 'owner', %s)", [tenant.people["mia"], tenant.id])
+    assert start(signed.ask, "select auth.grant_role(auth.uid(), 'viewer')").result(10) == "permission_missing"
+    signed.connection.close()
+    signed = Signed(token)
+    assert signed.ask("select auth.grant_role(auth.uid(), 'viewer')") == ["member", "owner", "viewer"]
+    signed.commit()
+
+
+def test_whose_session_has_ended_meanwhile_joins_and_switches_no_more(owner, tenant):
+    tenant.enter("mia", "member")
+    signed = Signed(tenant.token("mia"))
+    owner.execute("update auth.session set ended_at = now() where user_id = %s", [tenant.people["mia"]])
+    assert start(signed.ask, "select auth.switch_tenant(%s)", tenant.id).result(10) == "not_authenticated"
+    signed.connection.close()
+
+
 def test_twenty_acceptances_of_one_invitation_at_once_are_one(owner, tenant):
     tenant.enter("ivy")
     token = tenant.token("ivy", tenant=False)
