@@ -62,7 +62,8 @@ def indexed(owner, tenant):
 def sealed(owner, tenant, role):
     """A connection inside a transaction of the tenant's user, with PostgREST's setting beside the sealed session."""
     claims = {
-        "sub": str(uuid.uuid4()), "role": role, "tenant_id": str(tenant), "tenant_slug": "acme", "aal": "aal1",
+        # No user of this database: the tenants of the table have no members.
+        "sub": f"bench|{uuid.uuid4()}", "role": role, "tenant_id": str(tenant), "tenant_slug": "acme", "aal": "aal1",
         "email": "alice@acme.example", "roles": ["member"], "permissions": ["note:read", "note:write"],
         "app_metadata": {"provider": "email", "providers": ["email"]}, "user_metadata": {"name": "Alice"},
     }

@@ -75,7 +75,7 @@ select tap.is(
         'membership_roles_changed', 'role_permissions_changed', 'role_renamed',
         'invite', 'accept_invitation', 'revoke_invitation', 'pending_invitations',
         'grant_role', 'revoke_role', 'remove_member', 'leave_tenant', 'suspend_member', 'resume_member', 'tenant_members',
-        'create_role', 'update_role', 'delete_role', 'tenant_roles', 'set_role_template'
+        'create_role', 'update_role', 'delete_role', 'tenant_roles', 'set_role_template', 'describe_permission', 'described_permissions'
     ]) as expected (name)),
     'these functions and no others run with the owner''s rights');
 

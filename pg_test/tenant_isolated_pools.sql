@@ -1,6 +1,6 @@
 -- An isolated tenant has users of its own; a tenant may require a second factor.
 begin;
-select tap.plan(24);
+select tap.plan(27);
 set local pg_gatehouse.bcrypt_cost = 10;
 \set good '''seven green sailing boats'''
 
@@ -11,6 +11,13 @@ select (auth.sign_up('sam@example.com', :good, '{}', 'north')).status as twice, 
 select tap.is(:'shared' || ' ' || :'north_up', 'ok ok', 'the same address exists in the shared pool and in an isolated one');
 select tap.is('' || :'twice', 'user_already_exists', 'in each once');
 select tap.is('' || :'closed', 'signup_disabled', 'a closed pool takes nobody in');
+
+select auth.update_tenant('{"password_min_length": 100}', :'north');
+select tap.is((auth.sign_up('tom@example.com', :good, '{}', 'north')).status, 'weak_password', 'a tenant may ask for longer passwords');
+select auth.update_tenant('{"password_min_length": null, "allowed_email_domains": ["north.example"]}', :'north');
+select tap.is((auth.sign_up('tom@example.com', :good, '{}', 'north')).status, 'signup_disabled', 'and for addresses of its domains');
+select auth.update_tenant('{"password_min_length": 6, "allowed_email_domains": ["example.com"]}', :'north');
+select tap.is((auth.sign_up('tom@example.com', 'short', '{}', 'north')).status, 'weak_password', 'but not for less than the deployment');
 
 select status, token as invitation from auth.invite('sam@example.com', 'owner', :'south') \gset
 select (auth.sign_up('sam@example.com', :good || ' south', '{}', 'south')).status as invited, (auth.sign_up('eve@example.com', :good, '{}', 'south')).status as uninvited \gset

@@ -12,6 +12,8 @@ create function auth.refresh_access(memberships uuid[])
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- Right after a bulk load the statistics say that the tables are small.
+set enable_seqscan = off
 as $$
 begin
     perform from auth.membership where id = any (memberships) order by id for no key update;

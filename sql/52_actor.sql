@@ -51,7 +51,7 @@ $$;
 revoke all on function auth.require_operator() from public;
 comment on function auth.require_operator() is 'Internal: refuses whoever does not run the deployment.';
 
--- Signed in as a user with a session: not with an API key, and not as somebody unknown here.
+-- Signed in with a session of ours: not with an API key, not with another issuer's token.
 create function auth.require_user()
 returns auth."user"
 language plpgsql volatile
@@ -60,8 +60,11 @@ as $$
 declare
     account auth."user";
 begin
-    select * into account from auth."user" where id = auth.uid();
-    if account.id is null or auth.session_id() is null then
+    select u.* into account
+      from auth.session as s
+      join auth."user" as u on u.id = s.user_id
+     where s.id = auth.session_id() and s.user_id = auth.uid() and s.ended_at is null;
+    if account.id is null then
         perform auth.deny('not_authenticated', 'sign in to do this');
     end if;
     return account;

@@ -188,3 +188,37 @@ revoke all on function auth.set_role_template(text, text[], text) from public;
 grant execute on function auth.set_role_template(text, text[], text) to service_role;
 comment on function auth.set_role_template(text, text[], text) is
 'For the operator: makes or changes a role that new tenants begin with; tenants that exist keep theirs. The template "owner" is fixed.';
+
+create function auth.describe_permission(permission text, description text)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform auth.require_operator();
+    perform auth.check_permissions(array[describe_permission.permission]);
+    if length(describe_permission.description) > 500 then
+        raise exception 'the description must have at most 500 characters' using errcode = '22023', detail = 'description_invalid';
+    end if;
+    perform auth.make_templates();
+    insert into auth.permission as p (name, description)
+    values (describe_permission.permission, describe_permission.description)
+        on conflict on constraint permission_pkey do update set description = excluded.description;
+end
+$$;
+revoke all on function auth.describe_permission(text, text) from public;
+grant execute on function auth.describe_permission(text, text) to service_role;
+comment on function auth.describe_permission(text, text) is
+'For the operator: says what a permission of the application is for, so that whoever makes roles finds it in auth.described_permissions(). Without a description it is listed no more; roles may have it all the same.';
+
+create function auth.described_permissions()
+returns table (name text, description text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select p.name::text, p.description from auth.permission as p where p.description is not null order by p.name
+$$;
+revoke all on function auth.described_permissions() from public;
+grant execute on function auth.described_permissions() to authenticated, service_role;
+comment on function auth.described_permissions() is
+'The permissions that the operator has described: what roles can be made of.';

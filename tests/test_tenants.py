@@ -190,6 +190,27 @@ def test_whoever_is_demoted_meanwhile_grants_nothing(owner, tenant):
     assert tenant.roles("mia") == ["member"]
 
 
+def test_what_is_granted_meanwhile_counts_from_the_next_transaction(owner, tenant):
+    """The membership says more than the token: both must."""
+    tenant.enter("mia", "member")
+    token = tenant.token("mia")
+    signed = Signed(token)
+    owner.execute("select auth.grant_role(%s, 'owner', %s)", [tenant.people["mia"], tenant.id])
+    assert start(signed.ask, "select auth.grant_role(auth.uid(), 'viewer')").result(10) == "permission_missing"
+    signed.connection.close()
+    signed = Signed(token)
+    assert signed.ask("select auth.grant_role(auth.uid(), 'viewer')") == ["member", "owner", "viewer"]
+    signed.commit()
+
+
+def test_whose_session_has_ended_meanwhile_joins_and_switches_no_more(owner, tenant):
+    tenant.enter("mia", "member")
+    signed = Signed(tenant.token("mia"))
+    owner.execute("update auth.session set ended_at = now() where user_id = %s", [tenant.people["mia"]])
+    assert start(signed.ask, "select auth.switch_tenant(%s)", tenant.id).result(10) == "not_authenticated"
+    signed.connection.close()
+
+
 def test_twenty_acceptances_of_one_invitation_at_once_are_one(owner, tenant):
     tenant.enter("ivy")
     token = tenant.token("ivy", tenant=False)
@@ -329,28 +350,39 @@ def test_tokens_of_one_tenant_are_left_alone_where_no_user_is_named(owner, tenan
         Signed(token)
 
 
+def fill(owner):
+    """Enough rows that the planner has a choice."""
+    for statement in (
+        "insert into auth.tenant (slug, name) select 'many-' || n, 'Many' from generate_series(1, 1000) as n",
+        "insert into auth.permission (name) select 'many:' || n from generate_series(1, 10) as n",
+        "insert into auth.role (tenant_id, name) select id, 'member' from auth.tenant where slug like 'many-%'",
+        "insert into auth.role_permission (role_id, permission) select r.id, p.name from auth.role as r, auth.permission as p where r.name = 'member' and p.name like 'many:%'",
+        "insert into auth.\"user\" (email) select 'many' || n || '@example.com' from generate_series(1, 5000) as n",
+        "analyze",
+        """insert into auth.membership (tenant_id, user_id)
+           select t.id, u.id from (select id, row_number() over () as n from auth.tenant where slug like 'many-%') as t
+             join (select id, row_number() over () as n from auth."user" where email like 'many%') as u on mod(u.n, 1000) = mod(t.n, 1000)""",
+        "analyze",
+        """insert into auth.membership_role (tenant_id, user_id, role_id)
+           select m.tenant_id, m.user_id, r.id from auth.membership as m join auth.role as r on r.tenant_id = m.tenant_id
+             join auth.tenant as t on t.id = m.tenant_id where t.slug like 'many-%'""",
+        """insert into auth.invitation (tenant_id, email, role_id, token_hash, expires_at)
+           select r.tenant_id, 'many@example.com', r.id, sha256(r.id::text::bytea), now() + interval '1 day'
+             from auth.role as r join auth.tenant as t on t.id = r.tenant_id where t.slug like 'many-%'""",
+        "insert into auth.session (user_id) select id from auth.\"user\" where email like 'many%'",
+        "analyze",
+    ):
+        owner.execute(statement)
+
+
 def test_no_function_reads_a_table_from_end_to_end(owner, tenant):
-    """With enough rows that the planner has a choice; the counters are those of the transaction."""
+    """By the counters of the transaction."""
     tables = "'membership', 'membership_role', 'user', 'invitation', 'role', 'role_permission', 'tenant', 'session'"
     tenant.enter("ann", "owner"), tenant.enter("mia", "member"), tenant.enter("ivy")
     ann, ivy = tenant.token("ann"), tenant.token("ivy", tenant=False)
     invitation = owner.execute("select token from auth.invite(%s, 'member', %s)", [tenant.address("ivy"), tenant.id]).fetchone()[0]
     with owner.transaction(force_rollback=True):
-        owner.execute("insert into auth.tenant (slug, name) select 'many-' || n, 'Many' from generate_series(1, 1000) as n")
-        owner.execute("select count(auth.copy_templates(id)) from auth.tenant where slug like 'many-%'")
-        owner.execute("insert into auth.\"user\" (email) select 'many' || n || '@example.com' from generate_series(1, 5000) as n")
-        owner.execute("""insert into auth.membership (tenant_id, user_id)
-                         select t.id, u.id from (select id, row_number() over () as n from auth.tenant where slug like 'many-%') as t
-                           join (select id, row_number() over () as n from auth."user" where email like 'many%') as u on mod(u.n, 1000) = mod(t.n, 1000)""")
-        owner.execute("""insert into auth.membership_role (tenant_id, user_id, role_id)
-                         select m.tenant_id, m.user_id, r.id from auth.membership as m join auth.role as r on r.tenant_id = m.tenant_id
-                           join auth.tenant as t on t.id = m.tenant_id where t.slug like 'many-%' and r.name = 'member'""")
-        owner.execute("""insert into auth.invitation (tenant_id, email, role_id, token_hash, expires_at)
-                         select m.tenant_id, 'x' || r.id || '@example.com', r.id, sha256(r.id::text::bytea), now() + interval '1 day'
-                           from (select distinct tenant_id from auth.membership) as m join auth.role as r on r.tenant_id = m.tenant_id
-                           join auth.tenant as t on t.id = m.tenant_id where t.slug like 'many-%'""")
-        owner.execute("insert into auth.session (user_id) select id from auth.\"user\" where email like 'many%'")
-        owner.execute("analyze")
+        fill(owner)
         seen = "select relname, seq_scan from pg_stat_xact_user_tables where schemaname = 'auth' and relname in (" + tables + ") order by 1"
         for token, statements in (
             (ann, ["select * from auth.my_tenants()", "select * from auth.tenant_members()", "select * from auth.tenant_roles()",
