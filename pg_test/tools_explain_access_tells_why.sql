@@ -67,7 +67,7 @@ drop policy reading on app.note;
 select tap.matches(pg_temp.why('app.note', :'alice', :'acme', 'update'), 'where and returning also need what select needs, and select gives nothing$', 'and of what it needs to find rows');
 
 create policy reading on app.note for select to authenticated using (auth.has_permission('note:read') or author = auth.uid());
-select tap.is(pg_temp.allowed('app.note', :'bob', :'globex'), 'select insert update', 'and for another user');
+select tap.is(pg_temp.allowed('app.note', :'bob', :'globex'), 'select insert update delete', 'and for another user, who owns the tenant');
 
 -- owners, bypass, state
 alter role authenticated bypassrls;

@@ -154,17 +154,17 @@ revoke all on function auth.add_member(uuid, uuid, text) from public;
 comment on function auth.add_member(uuid, uuid, text) is
 'Internal: makes the user a member who holds the role; whether they did not hold it before.';
 
-create function auth.membership_claims(user_id uuid, tenant_id uuid)
+create function auth.membership_claims(user_id uuid, tenant_id uuid, aal text)
 returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select jsonb_build_object('tenant_slug', t.slug, 'roles', to_jsonb(m.roles), 'permissions', to_jsonb(m.permissions))
-      from auth.membership as m
-      join auth.tenant as t on t.id = m.tenant_id
-     where m.user_id = $1 and m.tenant_id = $2
-       and m.suspended_at is null and t.suspended_at is null and t.deleted_at is null
+    select jsonb_build_object('tenant_id', t.id, 'tenant_slug', t.slug,
+                              'roles', coalesce(to_jsonb(m.roles), '[]'), 'permissions', coalesce(to_jsonb(m.permissions), '[]'))
+      from auth.active_tenant($1, auth.granted_tenant($1, $2, $3), $3) as active (id)
+      left join auth.tenant as t on t.id = active.id
+      left join auth.membership as m on m.tenant_id = active.id and m.user_id = $1
 $$;
-revoke all on function auth.membership_claims(uuid, uuid) from public;
-comment on function auth.membership_claims(uuid, uuid) is
-'Internal: tenant_slug, roles and permissions of a member; null when there is no membership, or it or the tenant is suspended.';
+revoke all on function auth.membership_claims(uuid, uuid, text) from public;
+comment on function auth.membership_claims(uuid, uuid, text) is
+'Internal: tenant_id, tenant_slug, roles and permissions for a token of a user who asks for the tenant; no tenant where the user may not act now, or not without a second factor.';

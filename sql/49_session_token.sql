@@ -21,10 +21,6 @@ begin
             else 'session_not_found' end;
     elsif account.banned_until > clock_timestamp() then
         return 'user_banned';
-    elsif session_refusal.tenant_id is not null
-        and auth.membership_claims(account.id, session_refusal.tenant_id) is null
-    then
-        return 'session_not_found';
     end if;
     select * into strict limits from auth.session_limits(session_refusal.tenant_id);
     if least(session.expires_at, session.created_at + limits.lifetime) <= clock_timestamp()
@@ -64,9 +60,7 @@ as $$
 declare
     token_id uuid := auth.new_token_id();
     limits record := auth.session_limits(issue_access_token.tenant_id);
-    -- Withheld from the token, not from the session, while a second factor is due.
-    granted uuid := auth.granted_tenant(account.id, issue_access_token.tenant_id, session.aal);
-    membership jsonb := auth.membership_claims(account.id, granted);
+    membership jsonb := auth.membership_claims(account.id, issue_access_token.tenant_id, session.aal);
     kept auth.session;
     result auth.sign_in_result;
 begin
@@ -95,10 +89,10 @@ begin
         'aal', kept.aal,
         'amr', kept.amr,
         'session_id', kept.id,
-        'tenant_id', granted,
+        'tenant_id', membership -> 'tenant_id',
         'tenant_slug', membership -> 'tenant_slug',
-        'roles', coalesce(membership -> 'roles', '[]'),
-        'permissions', coalesce(membership -> 'permissions', '[]'),
+        'roles', membership -> 'roles',
+        'permissions', membership -> 'permissions',
         'app_metadata', auth.public_app_metadata(account),
         'user_metadata', account.user_metadata,
         'is_anonymous', account.is_anonymous));
@@ -107,7 +101,7 @@ end
 $$;
 revoke all on function auth.issue_access_token(auth.session, auth."user", uuid) from public;
 comment on function auth.issue_access_token(auth.session, auth."user", uuid) is
-'Internal: signs an access token for a session that was locked and judged, with the roles of this moment, and lists its id.';
+'Internal: signs an access token for a session that was locked and judged, with tenant and roles as they are now, and lists its id. Where the user may not act in the tenant, the token names none; the session keeps it, for when the user may again.';
 
 create function auth.new_token_id()
 returns uuid
@@ -152,7 +146,7 @@ end
 $$;
 revoke all on function auth.mint_session_token(uuid, uuid, boolean) from public;
 comment on function auth.mint_session_token(uuid, uuid, boolean) is
-'Internal: an access token for a living session, in a tenant of its user or in none. With new_refresh_token also a refresh token, which replaces the session''s. The caller has judged that its user may ask for it. Serialised by the lock on the session''s row. Statuses: ok, session_not_found, session_expired, refresh_token_already_used, user_banned.';
+'Internal: an access token for a living session, in the tenant if its user may act there now, else in none. With new_refresh_token also a refresh token, which replaces the session''s. The caller has judged that its user may ask for it. Serialised by the lock on the session''s row. Statuses: ok, session_not_found, session_expired, refresh_token_already_used, user_banned.';
 
 create function auth.open_session("user" auth."user", tenant_id uuid, method text)
 returns auth.sign_in_result

@@ -98,6 +98,8 @@ declare
     status text := case when reason in ('refresh_token_reused', 'refresh_token_superseded')
                         then 'refresh_token_already_used' else reason end;
 begin
+    perform auth.record_event('refresh', 'failure', account.id, session.tenant_id, session.id,
+                              jsonb_build_object('reason', reason));
     if reason = 'refresh_token_reused' then
         -- Here for this transaction, and in one of its own in case the caller rolls this one back.
         update auth.session as s set ended_at = clock_timestamp(), end_reason = refuse_refresh.reason
@@ -107,8 +109,6 @@ begin
         update auth.session as s set ended_at = clock_timestamp(), end_reason = 'expired'
          where s.id = session.id and s.ended_at is null;
     end if;
-    perform auth.record_event('refresh', 'failure', account.id, session.tenant_id, session.id,
-                              jsonb_build_object('reason', reason));
     return auth.sign_in_refusal(status, auth.session_refusal_message(status));
 end
 $$;
