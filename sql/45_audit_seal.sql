@@ -74,10 +74,14 @@ as $$
 declare
     head auth.audit_chain;
     fresh record;
-    sealed bigint := 0;
+    ids bigint[] := '{}';
+    hashes bytea[] := '{}';
+    first_position bigint;
+    sealed bigint;
 begin
     -- The next statement sees what was committed before this lock was granted.
     select * into strict head from auth.audit_chain for update;
+    first_position := head.position;
     for fresh in
         select * from auth.audit_event where position is null order by id limit seal_audit.batch
     loop
@@ -85,10 +89,13 @@ begin
         head.hash := auth.audit_hash(
             head.hash, head.position, fresh.id, fresh.at, fresh.event, fresh.outcome, fresh.user_id, fresh.tenant_id,
             fresh.session_id, fresh.ip::text, fresh.user_agent, fresh.detail::text);
-        update auth.audit_event set position = head.position, hash = head.hash
-         where id = fresh.id and at = fresh.at;
-        sealed := sealed + 1;
+        ids := ids || fresh.id;
+        hashes := hashes || head.hash;
     end loop;
+    update auth.audit_event as e set position = first_position + s.number, hash = s.hash
+      from unnest(ids, hashes) with ordinality as s (id, hash, number)
+     where e.id = s.id and e.position is null;
+    get diagnostics sealed = row_count;
     if sealed > 0 then
         update auth.audit_chain
            set position = head.position, hash = head.hash, mac = auth.audit_mark('head', 0, head.position, head.hash);

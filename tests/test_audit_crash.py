@@ -7,6 +7,7 @@ import time
 import uuid
 
 import psycopg
+import psycopg.sql
 import pytest
 import throwaway
 from test_audit import FAIL, SUCCEED, settle, verify, wait_for
@@ -95,3 +96,23 @@ def test_a_database_dropped_with_waiting_events_leaves_its_room_to_others():
         owner.execute("select auth.record_event('x', 'failure')")
         owner.execute("select auth.record_event('x', 'failure') from generate_series(1, 600)")
         assert owner.execute("select auth.test_ring_used()").fetchone()[0] == 134 + 600
+
+
+def test_without_the_master_key_events_are_kept_and_sealed_once_it_is_back():
+    with throwaway.cluster() as cluster, cluster.connect() as owner:
+        owner.execute(FAIL, ["before"])
+        settle(owner)
+        key = owner.execute("show pg_gatehouse.master_key_file").fetchone()[0]
+        owner.execute("alter system set pg_gatehouse.master_key_file = ''")
+        owner.execute("select pg_reload_conf()")
+        wait_for(lambda: not workers(owner))
+        owner.execute(FAIL, ["without"])
+        wait_for(lambda: not workers(owner))
+        assert owner.execute("select count(*) from auth.audit_event where position is null").fetchone()[0] == 1
+        assert cluster.log().count("the audit worker's transaction failed") < 5
+        owner.execute("alter system set pg_gatehouse.master_key_file = " + psycopg.sql.quote(key))
+        owner.execute("select pg_reload_conf()")
+        wait_for(lambda: owner.execute("show pg_gatehouse.master_key_file").fetchone()[0] == key)
+        owner.execute(FAIL, ["after"])
+        settle(owner)
+        assert verify(owner) == [(True, None, "unbroken")]

@@ -118,7 +118,11 @@ impl Jobs {
     }
 
     fn seal(&mut self) -> Result<Done, Failure> {
-        let sealed = transact(|| Spi::get_one::<i64>("select auth.seal_audit()"))?;
+        let sealed = match transact(|| Spi::get_one::<i64>("select auth.seal_audit()")) {
+            // Without the master key, say: with the next event it is tried again.
+            Err(Failure::ForGood) => None,
+            other => other?,
+        };
         if sealed.unwrap_or(0) == 0 {
             self.seal_since = None;
         }
