@@ -1,8 +1,10 @@
 //! No secret in the server's log and none in `pg_stat_statements`: the hooks. What is a secret is
 //! decided in `gatehouse_core::redact`.
 //!
-//! The log hook changes the message before it is written. That is also what the client gets of an
-//! error that is logged. When nothing is logged, it is not called.
+//! The log hook changes the message before it is written. What the client gets stays as it is: it has
+//! sent these secrets itself, and it branches on codes in DETAIL. PostgreSQL makes one message for
+//! both, so where they differ the redacted one is logged apart, and the other is kept from the log.
+//! When nothing is logged, the hook is not called.
 //!
 //! A statement that holds a secret loses its query id, and `pg_stat_statements` keeps nothing of a
 //! statement without one. Order does not matter: it asks this hook first, or is asked after it.
@@ -18,6 +20,8 @@ const WITHHELD: &CStr = c"pg_gatehouse: a message was withheld";
 /// How the lines of the audit begin; whoever else writes one is told apart.
 const AUDIT: &[u8] = b"pg_gatehouse audit:";
 
+/// What is being logged in the place of another message.
+static mut APART: Option<pg_sys::ErrorData> = None;
 static mut NEXT_LOG: pg_sys::emit_log_hook_type = None;
 static mut NEXT_ANALYSIS: pg_sys::post_parse_analyze_hook_type = None;
 static mut NEXT_STARTUP: pg_sys::shmem_startup_hook_type = None;
@@ -62,9 +66,17 @@ unsafe extern "C-unwind" fn on_log(data: *mut pg_sys::ErrorData) {
     // error's fields.
     unsafe {
         if let Some(data) = data.as_mut() {
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| clean(data)));
-            if done.is_err() {
-                withhold(data);
+            if let Some(apart) = (*(&raw mut APART)).take() {
+                take_place(data, &apart);
+            } else {
+                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| clean(data)));
+                if done.is_err() {
+                    withhold(data);
+                }
+            }
+            // Logged apart: whoever else listens has heard that one.
+            if !data.output_to_server {
+                return;
             }
         }
         if let Some(next) = NEXT_LOG {
@@ -81,10 +93,36 @@ unsafe fn clean(data: &mut pg_sys::ErrorData) {
             data.hide_ctx = true;
             return;
         }
+        let redacted = redact(data);
+        if let Some(statement) = redacted.statement.as_deref().filter(|_| !data.hide_stmt) {
+            replace_statement(data, statement);
+        }
+        let told = [
+            &redacted.message,
+            &redacted.detail,
+            &redacted.hint,
+            &redacted.context,
+            &redacted.internal_query,
+        ];
+        if data.output_to_client && told.iter().any(|text| text.is_some()) {
+            let mut apart = *data;
+            apply(&mut apart, redacted);
+            log_apart(apart);
+            data.output_to_server = false;
+        } else {
+            apply(data, redacted);
+            refuse_forged(data);
+        }
+    }
+}
+
+unsafe fn redact(data: &pg_sys::ErrorData) -> redact::Redacted {
+    // SAFETY: the fields are NUL-terminated strings or null.
+    unsafe {
         let (message, detail) = (read(data.message), read(shown_detail(data)));
         let (hint, context) = (read(data.hint), read(data.context));
         let (query, text) = (read(data.internalquery), read(pg_sys::debug_query_string));
-        let entry = Entry {
+        redact::redact(&Entry {
             message: message.as_deref(),
             detail: detail.as_deref(),
             hint: hint.as_deref(),
@@ -93,8 +131,13 @@ unsafe fn clean(data: &mut pg_sys::ErrorData) {
             statement: text.as_deref(),
             is_log: data.elevel <= pg_sys::LOG_SERVER_ONLY.cast_signed(),
             is_ours: read(data.schema_name).as_deref() == Some("auth"),
-        };
-        let redacted = redact::redact(&entry);
+        })
+    }
+}
+
+unsafe fn apply(data: &mut pg_sys::ErrorData, redacted: redact::Redacted) {
+    // SAFETY: the fields are the error's own.
+    unsafe {
         replace(&raw mut data.message, redacted.message);
         if let Some(detail) = redacted.detail {
             replace(&raw mut data.detail_log, (!data.detail_log.is_null()).then(|| detail.clone()));
@@ -103,8 +146,44 @@ unsafe fn clean(data: &mut pg_sys::ErrorData) {
         replace(&raw mut data.hint, redacted.hint);
         replace(&raw mut data.context, redacted.context);
         replace(&raw mut data.internalquery, redacted.internal_query);
-        if let Some(statement) = redacted.statement.filter(|_| !data.hide_stmt) {
-            replace_statement(data, &statement);
+    }
+}
+
+/// Logs a message of its own, whose place the given one takes when this hook is asked about it.
+unsafe fn log_apart(apart: pg_sys::ErrorData) {
+    // SAFETY: backends are single-threaded; a message of level LOG neither raises nor is refused
+    // while an error is being reported.
+    unsafe {
+        APART = Some(apart);
+        report::log("withheld");
+        APART = None;
+    }
+}
+
+/// Puts a message in the place of the one that is being logged. PostgreSQL frees the texts of both.
+unsafe fn take_place(data: &mut pg_sys::ErrorData, apart: &pg_sys::ErrorData) {
+    // SAFETY: the texts are NUL-terminated strings or null; the old ones go with their context.
+    unsafe {
+        let own = *data;
+        *data = *apart;
+        (data.output_to_client, data.output_to_server) = (false, true);
+        data.assoc_context = own.assoc_context;
+        for text in [
+            &raw mut data.message,
+            &raw mut data.detail,
+            &raw mut data.detail_log,
+            &raw mut data.hint,
+            &raw mut data.context,
+            &raw mut data.backtrace,
+            &raw mut data.schema_name,
+            &raw mut data.table_name,
+            &raw mut data.column_name,
+            &raw mut data.datatype_name,
+            &raw mut data.constraint_name,
+            &raw mut data.internalquery,
+        ] {
+            *text =
+                read(*text).map_or(std::ptr::null_mut(), |owned| copy(pg_sys::CurrentMemoryContext, &owned));
         }
         refuse_forged(data);
     }
