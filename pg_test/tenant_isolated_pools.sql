@@ -61,26 +61,27 @@ select tap.is((auth.sign_in('sam@example.com', :good || ' north', 'north')).stat
 select tap.cmp_ok(count(*)::int, '>', 0, 'the namesake in the shared pool goes on') from auth.session where user_id = :'id1' and ended_at is null;
 
 -- a required second factor
-select fixture.enter('sue', 'acme', 'member') as sue \gset
-select auth.update_tenant('{"require_second_factor": true}', fixture.tenant('acme'));
+select auth.create_tenant('strict', 'Strict');
+select fixture.enter('sue', 'strict', 'member') as sue \gset
+select auth.update_tenant('{"require_second_factor": true}', fixture.tenant('strict'));
 commit;
 select fixture.refusal(format('select auth.authenticate(%L)', :'sue')) as one_factor \gset
 begin;
-select (auth.open_session(auth.find_user('sue@example.com', null), fixture.tenant('acme'), 'password')).access_token as without \gset
+select (auth.open_session(auth.find_user('sue@example.com', null), fixture.tenant('strict'), 'password')).access_token as without \gset
 update auth.session set aal = 'aal2' where user_id = fixture.id('sue');
 commit;
-begin; select auth.authenticate(:'without'); select coalesce(auth.tenant_id()::text, 'none') as tenant, (auth.switch_tenant(fixture.tenant('acme'))).status as switched \gset
+begin; select auth.authenticate(:'without'); select coalesce(auth.tenant_id()::text, 'none') as tenant, (auth.switch_tenant(fixture.tenant('strict'))).status as switched \gset
 rollback;
 begin;
 select tap.is('' || :'one_factor', '28000 token_revoked', 'with one factor a token for the tenant is worth nothing any more');
 select tap.is(:'tenant' || ' ' || :'switched', 'none insufficient_aal', 'a new one names no tenant, and switching says why');
-select (auth.mint_session_token(id, fixture.tenant('acme'))).access_token as both from auth.session where user_id = fixture.id('sue') limit 1 \gset
-select auth.update_tenant('{"require_second_factor": true}', fixture.tenant('acme'));
+select (auth.mint_session_token(id, fixture.tenant('strict'))).access_token as both from auth.session where user_id = fixture.id('sue') and ended_at is null \gset
+select auth.update_tenant('{"require_second_factor": true}', fixture.tenant('strict'));
 savepoint s; select auth.authenticate(:'both'); select auth.tenant_id() as tenant \gset
 rollback to s;
-select tap.is('' || :'tenant', fixture.tenant('acme')::text, 'with two factors it does');
-select auth.update_tenant('{"require_second_factor": false}', fixture.tenant('acme'));
+select tap.is('' || :'tenant', fixture.tenant('strict')::text, 'with two factors it does');
+select auth.update_tenant('{"require_second_factor": false}', fixture.tenant('strict'));
 commit;
-delete from auth.tenant where slug in ('north', 'south');
+delete from auth.tenant where slug in ('north', 'south', 'strict');
 delete from auth."user" where email in ('sam@example.com', 'sue@example.com');
 select * from tap.finish();

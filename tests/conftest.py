@@ -48,16 +48,17 @@ def owner():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patience(owner):
+def patience():
     """The tests try more often than people do; what throttles is tested with limits of its own."""
-    tables = ("auth.throttle_limit", "auth.throttle_delay")
-    kept = {table: owner.execute(f"select to_jsonb(r) from {table} as r").fetchall() for table in tables}
-    owner.execute("update auth.throttle_limit set attempts = null; delete from auth.throttle_delay")
-    yield
-    for table, rows in kept.items():
-        owner.execute(f"delete from {table}")
-        for (row,) in rows:
-            owner.execute(f"insert into {table} select * from jsonb_populate_record(null::{table}, %s)", [psycopg.types.json.Jsonb(row)])
+    with connect("DB") as owner:
+        tables = ("auth.throttle_limit", "auth.throttle_delay")
+        kept = {table: owner.execute(f"select to_jsonb(r) from {table} as r").fetchall() for table in tables}
+        owner.execute("update auth.throttle_limit set attempts = null; delete from auth.throttle_delay")
+        yield
+        for table, rows in kept.items():
+            owner.execute(f"delete from {table}")
+            for (row,) in rows:
+                owner.execute(f"insert into {table} select * from jsonb_populate_record(null::{table}, %s)", [psycopg.types.json.Jsonb(row)])
 
 
 @pytest.fixture
