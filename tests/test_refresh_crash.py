@@ -32,6 +32,7 @@ class Server:
         with self.connect() as owner:
             owner.execute("create extension pg_gatehouse")
             owner.execute("select auth.rotate_signing_key()")
+            owner.execute("update auth.throttle_limit set attempts = null")
             owner.execute("insert into auth.\"user\" (email) values ('vera@example.com')")
 
     def start(self):

@@ -369,7 +369,7 @@ def fill(owner):
         """insert into auth.invitation (tenant_id, email, role_id, token_hash, expires_at)
            select r.tenant_id, 'many@example.com', r.id, sha256(r.id::text::bytea), now() + interval '1 day'
              from auth.role as r join auth.tenant as t on t.id = r.tenant_id where t.slug like 'many-%'""",
-        "insert into auth.session (user_id) select id from auth.\"user\" where email like 'many%'",
+        "insert into auth.session (user_id, expires_at) select id, now() + interval '1 day' from auth.\"user\" where email like 'many%'",
         "analyze",
     ):
         owner.execute(statement)
