@@ -133,9 +133,9 @@ begin
             at + current_setting('pg_gatehouse.one_time_link_ttl')::interval);
     -- More than the longest life of a link: what is deleted was void, and so was all before it.
     delete from auth.one_time_token
-     where id in (select id from auth.one_time_token
-                   where issued_at < at - interval '8 days'
-                   order by issued_at limit 4 for update skip locked);
+     where id = any (array(select id from auth.one_time_token
+                            where issued_at < at - interval '8 days'
+                            order by issued_at limit 4 for update skip locked));
 end
 $$;
 revoke all on function auth.issue_one_time_token(text, uuid, text, jsonb) from public;

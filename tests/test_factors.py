@@ -249,6 +249,22 @@ def test_an_unknown_address_takes_the_same_time(owner, anon, person):
     assert 0.25 < chance < 0.75, chance
 
 
+def test_a_wrong_code_takes_the_same_time_for_everybody(owner, anon, person):
+    """With a live code, without one, and for an address that nobody has: 300 interleaved rounds."""
+    without = f"w{secrets.token_hex(6)}@example.com"
+    owner.execute("insert into auth.\"user\" (email, email_confirmed_at) values (%s, now())", [without])
+    anon.execute("select auth.request_recovery(%s)", [person.email])
+    times = {"live": [], "without": [], "unknown": []}
+    for _ in range(300):
+        for kind, address in (("live", person.email), ("without", without), ("unknown", f"n{secrets.token_hex(6)}@example.com")):
+            start = time.perf_counter()
+            assert verify_otp(anon, address, "000000") == "otp_expired"
+            times[kind].append(time.perf_counter() - start)
+    medians = {kind: sorted(values)[150] for kind, values in times.items()}
+    assert max(medians.values()) / min(medians.values()) < 1.25, medians
+    owner.execute("delete from auth.\"user\" where email = %s", [without])
+
+
 def test_somebody_new_is_made_when_the_address_is_proved(owner, anon):
     address = f"new{secrets.token_hex(6)}@example.com"
     anon.execute("select auth.request_otp(%s, true, '{\"name\": \"New\"}')", [address])
@@ -624,6 +640,37 @@ def test_recovery_codes_stand_in_for_the_factor_once_each(owner, person):
     # New ones void the old.
     person.call("select count(*) from auth.generate_recovery_codes()", token=token)
     assert person.call(verify, codes[2], token=person.sign_in()[1])[0] == "mfa_verification_failed"
+
+
+def test_a_factor_begun_by_a_thief_never_counts_beside_the_owners(owner, person):
+    """The thief has the password, and began a factor before the owner had any."""
+    thief = person.sign_in()[1]
+    factor, authenticator, _ = person.enroll("phone")
+    theirs, secret = person.call("select id, secret from auth.enroll_totp('watch')", token=thief)
+    token = person.verify(factor, authenticator.now())[1]
+    assert person.call("select count(*) from auth.my_factors()", token=token) == (1,)
+    # Even if the row were still there, it would not help.
+    owner.execute("insert into auth.mfa_factor (id, user_id, secret) values (%s, %s, auth.seal('mfa_factor:' || %s, %s))",
+                  [theirs, person.id, str(theirs), pyotp.TOTP(secret).byte_secret()])
+    with pytest.raises(psycopg.errors.InsufficientPrivilege) as error:
+        person.verify(theirs, pyotp.TOTP(secret).now(), person.sign_in()[1])
+    assert code(error) == "insufficient_aal"
+
+
+def test_of_two_first_factors_at_once_one_counts(owner, person):
+    other = person.sign_in()[1]
+    factors = [person.enroll("phone"), person.enroll("watch")]
+    tokens = [person.token, other]
+
+    def verify(n):
+        try:
+            return person.verify(factors[n][0], factors[n][1].now(), tokens[n])[0]
+        except psycopg.Error as error:
+            return error.diag.message_detail
+
+    statuses = at_once(2, verify)
+    assert statuses.count("ok") == 1, statuses
+    assert owner.execute("select count(*) from auth.mfa_factor where user_id = %s and status = 'verified'", [person.id]).fetchone() == (1,)
 
 
 def test_names_and_the_number_of_factors_are_limited(person):
