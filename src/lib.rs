@@ -12,7 +12,9 @@
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`factor`], [`attempts`] | one-time codes, TOTP, and how often they were tried |
+//! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -28,12 +30,14 @@ mod claims;
 mod factor;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod password;
 mod report;
 mod sealed;
 mod secret;
+mod session_state;
 mod settings;
 mod transaction;
 
@@ -78,6 +82,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -88,6 +93,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(ATTEMPTS);
         transaction::watch();
         keyring::watch();
+        session_state::watch();
     }
     reserve_prefix();
 }
