@@ -93,6 +93,21 @@ $$;
 revoke all on function auth.address_subject(text) from public;
 comment on function auth.address_subject(text) is 'Internal: what stands in the place of the user for an address that nobody has.';
 
+create function auth.subject_of(user_id uuid, address text)
+returns uuid
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- Computed for everybody: the same work.
+    instead uuid := auth.address_subject(address);
+begin
+    return coalesce(user_id, instead);
+end
+$$;
+revoke all on function auth.subject_of(uuid, text) from public;
+comment on function auth.subject_of(uuid, text) is 'Internal: whose tokens they are: the user''s, or those of an address that nobody has.';
+
 create function auth.code_hash(id uuid, purpose text, subject uuid, address text, code text)
 returns bytea
 language sql volatile
@@ -119,7 +134,7 @@ as $$
 #variable_conflict use_column
 declare
     row_id uuid := gen_random_uuid();
-    subject uuid := coalesce(issue_one_time_token.user_id, auth.address_subject(issue_one_time_token.address));
+    subject uuid := auth.subject_of(issue_one_time_token.user_id, issue_one_time_token.address);
     at timestamptz := clock_timestamp();
 begin
     select fresh.token, fresh.code into strict token, code from auth.new_one_time_secret() as fresh;
@@ -133,9 +148,9 @@ begin
             at + current_setting('pg_gatehouse.one_time_link_ttl')::interval);
     -- More than the longest life of a link: what is deleted was void, and so was all before it.
     delete from auth.one_time_token
-     where id in (select id from auth.one_time_token
-                   where issued_at < at - interval '8 days'
-                   order by issued_at limit 4 for update skip locked);
+     where id = any (array(select id from auth.one_time_token
+                            where issued_at < at - interval '8 days'
+                            order by issued_at limit 4 for update skip locked));
 end
 $$;
 revoke all on function auth.issue_one_time_token(text, uuid, text, jsonb) from public;
@@ -161,14 +176,15 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Computed also when there is nothing to compare with: the same work.
-    hash bytea := auth.code_hash(token.id, token.purpose, token.subject, token.address, coalesce(code, ''));
+    nothing uuid := '00000000-0000-0000-0000-000000000000';
+    -- All of this is done also when there is nothing to compare with: the same work. Counted before
+    -- it is compared, so that tries at the same time are counted too.
+    tries integer := auth.count_attempt(coalesce(token.id, nothing), coalesce(token.expires_at, 'epoch'));
+    hash bytea := auth.code_hash(coalesce(token.id, nothing), coalesce(token.purpose, 'recovery'),
+                                 coalesce(token.subject, nothing), coalesce(token.address, 'nobody@example.com'), coalesce(code, ''));
 begin
-    if token.id is null or code is null or token.used_at is not null or token.code_expires_at <= clock_timestamp() then
-        return false;
-    end if;
-    -- Counted before it is compared, so that tries at the same time are counted too.
-    return auth.count_attempt(token.id, token.expires_at) <= auth.max_attempts() and hash = token.code_hash;
+    return coalesce(token.used_at is null and token.code_expires_at > clock_timestamp()
+                    and tries <= auth.max_attempts() and hash = token.code_hash, false);
 end
 $$;
 revoke all on function auth.code_matches(auth.one_time_token, text) from public;

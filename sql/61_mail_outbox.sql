@@ -45,9 +45,9 @@ begin
             case when enqueue_mail.send then 'waiting' else 'dropped' end,
             case when not enqueue_mail.send then clock_timestamp() end);
     delete from auth.mail_outbox
-     where id in (select id from auth.mail_outbox
-                   where created_at < at - interval '30 days'
-                   order by created_at limit 4 for update skip locked);
+     where id = any (array(select id from auth.mail_outbox
+                            where created_at < at - interval '30 days'
+                            order by created_at limit 4 for update skip locked));
     return fresh;
 end
 $$;
@@ -75,27 +75,26 @@ declare
     at timestamptz := clock_timestamp();
 begin
     -- A sender that dies keeps its mail no longer than its lease; one that dies each time, 8 times.
-    update auth.mail_outbox as m
-       set state = 'dead', done_at = at, data = null,
-           last_error = coalesce(m.last_error, 'no sender ever told what became of it')
-     where m.id in (select w.id from auth.mail_outbox as w
-                     where w.done_at is null and w.due_at <= at and w.attempts >= 8
-                     order by w.due_at limit 100 for update skip locked);
     return query
     with taken as (
         update auth.mail_outbox as m
-           set attempts = m.attempts + 1,
-               due_at = at + greatest(least(take_mail.lease, interval '1 hour'), interval '1 second')
-         where m.id in (select w.id from auth.mail_outbox as w
-                         where w.done_at is null and w.due_at <= at and w.attempts < 8
-                         order by w.due_at
-                         limit least(greatest(take_mail."limit", 0), 1000)
-                         for update skip locked)
+           set attempts = least(m.attempts + 1, 8),
+               due_at = at + greatest(least(take_mail.lease, interval '1 hour'), interval '1 second'),
+               state = case when m.attempts < 8 then 'waiting' else 'dead' end,
+               done_at = case when m.attempts >= 8 then at end,
+               data = case when m.attempts < 8 then m.data end,
+               last_error = case when m.attempts < 8 then m.last_error else coalesce(m.last_error, 'no sender ever told what became of it') end
+         where m.id = any (array(select w.id from auth.mail_outbox as w
+                                  where w.done_at is null and w.due_at <= at
+                                  order by w.due_at
+                                  limit least(greatest(take_mail."limit", 0), 1000)
+                                  for update skip locked))
         returning m.*
     )
     select t.id, t.kind, t.recipient, t.tenant_id,
            convert_from(auth.unseal('mail:' || t.id, t.data), 'UTF8')::jsonb, t.attempts
       from taken as t
+     where t.state = 'waiting'
      order by t.created_at;
 end
 $$;

@@ -138,7 +138,7 @@ begin
         return refusal;
     end if;
     account := auth.find_user(address, tenant);
-    pending := auth.current_one_time_token(coalesce(account.id, auth.address_subject(address)), 'email_change_new');
+    pending := auth.current_one_time_token(auth.subject_of(account.id, address), 'email_change_new');
     if kind = 'signup' then
         perform auth.mail_token('confirm_email', account, address, null, jsonb_build_object('tenant', tenant), options,
                                 account.id is not null and account.email_confirmed_at is null

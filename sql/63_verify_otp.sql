@@ -55,7 +55,7 @@ begin
         return auth.throttled(wait);
     end if;
     account := auth.find_user(address, tenant);
-    subject := coalesce(account.id, auth.address_subject(address));
+    subject := auth.subject_of(account.id, address);
     foreach purpose in array purposes loop
         candidate := auth.current_one_time_token(subject, purpose);
         if candidate.address <> address then

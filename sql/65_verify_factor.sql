@@ -131,6 +131,12 @@ begin
             or challenge_id <> auth.challenge_mac(factor.id, auth.session_id(), expiry)) then
         return auth.factor_refusal(account, 'mfa_challenge_expired', 'Challenge has expired, create a new one');
     end if;
+    if factor.status = 'unverified' then
+        -- Somebody with the password alone may have begun one before its owner had a factor. One at
+        -- a time for a user, so that of two first factors the second finds the first.
+        perform from auth."user" where id = account.id for no key update;
+        perform auth.require_step_up();
+    end if;
     step := auth.match_totp(auth.unseal('mfa_factor:' || factor.id, factor.secret), verify_factor.code,
                             floor(extract(epoch from clock_timestamp()))::bigint, factor.last_step);
     -- One atomic write decides who uses the step: whoever waited for the row finds it used.
@@ -149,7 +155,7 @@ $$;
 revoke all on function auth.verify_factor(uuid, text, uuid) from public;
 grant execute on function auth.verify_factor(uuid, text, uuid) to authenticated;
 comment on function auth.verify_factor(uuid, text, uuid) is
-'Verifies a code of the signed-in user''s authenticator: the session becomes aal2, and a new access token says so. The first code makes the factor count and ends the user''s other sessions that are aal1. No code counts twice. Statuses: ok, mfa_verification_failed, mfa_factor_not_found, mfa_challenge_expired, session_not_found, throttled. Errors: 42501.';
+'Verifies a code of the signed-in user''s authenticator: the session becomes aal2, and a new access token says so. The first code makes the factor count and ends the user''s other sessions that are aal1. No code counts twice. Statuses: ok, mfa_verification_failed, mfa_factor_not_found, mfa_challenge_expired, session_not_found, throttled. Errors: 42501 (insufficient_aal for a new factor beside a verified one).';
 
 create function auth.after_first_verification(account auth."user", factor auth.mfa_factor)
 returns void
@@ -157,6 +163,8 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- Whatever else was begun, by whomever, has to be begun again at aal2.
+    delete from auth.mfa_factor as f where f.user_id = account.id and f.status = 'unverified';
     -- Sessions from before the factor would go on without it.
     update auth.session as s set ended_at = now(), end_reason = 'factor_enrolled'
      where s.user_id = account.id and s.ended_at is null and s.aal = 'aal1' and s.id <> auth.session_id();

@@ -32,7 +32,7 @@ impl<const BUCKETS: usize> Default for Attempts<BUCKETS> {
 impl<const BUCKETS: usize> Attempts<BUCKETS> {
     /// Counts a try of the code `id`, random bytes, at the time `now`, and gives how many there
     /// were with this one. The first fixes the time `until` when they are forgotten; both times
-    /// are seconds since 1970.
+    /// are seconds since 1970. A time that has come is kept nowhere.
     pub fn count(&mut self, id: [u8; 16], now: i64, until: i64) -> u32 {
         let bucket = self.bucket(&id);
         if let Some(slot) = bucket.iter_mut().find(|slot| slot.id == id && slot.until > now) {
@@ -41,7 +41,9 @@ impl<const BUCKETS: usize> Attempts<BUCKETS> {
         }
         let fresh = Slot { id, count: 1, until };
         let place = bucket.iter_mut().min_by_key(|slot| if slot.until > now { slot.count } else { 0 });
-        if let Some(place) = place {
+        if until > now
+            && let Some(place) = place
+        {
             *place = fresh;
         }
         fresh.count
@@ -92,6 +94,16 @@ mod tests {
         assert_eq!(attempts.count(id(1), 59, 1000), 2);
         assert_eq!(attempts.until(id(1), 59), Some(60));
         assert_eq!(attempts.count(id(1), 60, 120), 1);
+    }
+
+    #[test]
+    fn a_try_of_nothing_takes_no_room() {
+        let mut attempts = Attempts::<1>::default();
+        for other in 1..=8 {
+            attempts.count(id(other), 0, 60);
+        }
+        assert_eq!(attempts.count(id(0), 0, 0), 1);
+        assert_eq!((1..=8).map(|other| attempts.count(id(other), 0, 60)).max(), Some(2));
     }
 
     #[test]
