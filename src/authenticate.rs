@@ -1,15 +1,16 @@
-//! `auth.authenticate` and `auth.pre_request`: from a token to a sealed transaction.
+//! `auth.authenticate` and `auth.pre_request`: from a token or an API key to a sealed transaction.
 
 use std::ffi::{CStr, CString};
 
 use gatehouse_core::Error;
+use gatehouse_core::api_key::ApiKey;
 use gatehouse_core::claims::Claims;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
 use crate::catalog::{Key, Table};
 use crate::report::{Refusal, answer};
-use crate::{keyring, sealed};
+use crate::{api_key, keyring, sealed};
 
 /// The role of tokens that name none, as PostgREST has it.
 const ANONYMOUS: &str = "anon";
@@ -36,15 +37,18 @@ fn enter(token: Option<&str>) -> Result<(), Refusal> {
     if sealed::is_sealed() {
         return Err(Refusal::SessionSealed);
     }
-    let claims = verify(token)?;
+    let claims = api_key::uses::noting(|| verify(token))?;
     switch_role(claims.role.as_deref().unwrap_or(ANONYMOUS))?;
     sealed::seal(claims);
     Ok(())
 }
 
-/// Verifies a token now: signature, claims, and that its session still lives.
+/// Verifies a token now: signature, claims, and that its session still lives. Or an API key.
 pub(crate) fn verify(token: Option<&str>) -> Result<Claims, Refusal> {
     let token = token.ok_or(Error::TokenMalformed)?;
+    if ApiKey::is_meant(token) {
+        return api_key::claims(token);
+    }
     let verified = keyring::verify(token, now())?;
     let claims = keyring::claims(&verified)?;
     refuse_ended_session(&claims)?;

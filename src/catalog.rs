@@ -15,6 +15,8 @@ const EQUAL: pg_sys::StrategyNumber = pg_sys::BTEqualStrategyNumber as pg_sys::S
 /// What a column of an index must equal.
 #[derive(Clone, Copy)]
 pub(crate) enum Key<'a> {
+    /// A column of type bytea.
+    Bytes(&'a [u8]),
     /// A column of type text with collation "C": the order of its index is that of the bytes.
     Text(&'a str),
     /// A column of type uuid.
@@ -22,13 +24,14 @@ pub(crate) enum Key<'a> {
 }
 
 impl Key<'_> {
-    /// Points at the key, which must outlive the scan; a text is copied to the current memory context.
+    /// Points at the key, which must outlive the scan; texts and bytes are copied to the current
+    /// memory context.
     fn scan_key(self, column: pg_sys::AttrNumber) -> pg_sys::ScanKeyData {
         let mut scan_key = pg_sys::ScanKeyData::default();
+        let none = pg_sys::Datum::from(0);
         let (function, value) = match self {
-            Self::Text(text) => {
-                (pg_sys::F_TEXTEQ, pgrx::IntoDatum::into_datum(text).unwrap_or(pg_sys::Datum::from(0)))
-            }
+            Self::Bytes(bytes) => (pg_sys::F_BYTEAEQ, pgrx::IntoDatum::into_datum(bytes).unwrap_or(none)),
+            Self::Text(text) => (pg_sys::F_TEXTEQ, pgrx::IntoDatum::into_datum(text).unwrap_or(none)),
             Self::Uuid(id) => (pg_sys::F_UUID_EQ, pg_sys::Datum::from(id.as_ptr())),
         };
         // SAFETY: the function compares two values of the column's type.
@@ -77,6 +80,12 @@ impl Table {
     pub(crate) fn oid(&self) -> pg_sys::Oid {
         // SAFETY: the relation is open.
         unsafe { (*self.relation).rd_id }
+    }
+
+    /// The role that owns it.
+    pub(crate) fn owner(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open.
+        unsafe { (*(*self.relation).rd_rel).relowner }
     }
 
     /// Every row.

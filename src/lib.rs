@@ -7,8 +7,10 @@
 //! | [`settings`] | every `pg_gatehouse.*` setting |
 //! | [`sealed`] | the sealed session: the token setting, its block of claims, the role lock |
 //! | [`authenticate`] | `auth.authenticate`, `auth.pre_request` |
+//! | [`api_key`] | API keys in the place of tokens |
 //! | [`claims`] | `auth.uid()` and its kin: what policies read |
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
+//! | [`membership`] | what a user may do in a tenant now |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`password`], [`jwt`] | the pure functions |
@@ -21,6 +23,7 @@
 use pgrx::prelude::*;
 use pgrx::{pg_shmem_init, pg_sys};
 
+mod api_key;
 mod authenticate;
 mod catalog;
 mod claims;
@@ -29,6 +32,7 @@ mod fault;
 mod jsonb;
 mod jwt;
 mod keyring;
+mod membership;
 mod password;
 mod report;
 mod sealed;
@@ -55,7 +59,8 @@ extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["4
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
-extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["52_create_tenant"]);
+extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["70_api_key"]);
 #[cfg(feature = "fault_injection")]
 extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);
 
@@ -71,12 +76,14 @@ pub extern "C-unwind" fn _PG_init() {
         // Once, before the server forks: all backends share the dictionaries.
         gatehouse_core::password::warm_up();
         pg_shmem_init!(KEYRING);
+        pg_shmem_init!(USES);
         transaction::watch();
         keyring::watch();
     }
     reserve_prefix();
 }
 
+use api_key::uses::USES;
 use keyring::shared::KEYRING;
 
 /// Misspelt `pg_gatehouse.*` settings are errors instead of placeholders.

@@ -101,6 +101,18 @@ impl Claims {
         Self::from_object(&object, json.to_owned(), paths)
     }
 
+    /// Claims that were put together here, of what was verified otherwise: an API key's row, another
+    /// issuer's token after its mapping. Each is found under its own name and nowhere else.
+    ///
+    /// # Errors
+    /// - [`Error::TokenClaimInvalid`]: as in [`Claims::read`].
+    pub fn assemble(object: &Map<String, Value>) -> Result<Self> {
+        let own = |name: &str| vec![name.to_owned()];
+        let paths =
+            ClaimPaths { tenant: own("tenant_id"), role: own("role"), permissions: own("permissions") };
+        Self::from_object(object, Value::Object(object.clone()).to_string(), &paths)
+    }
+
     fn from_object(object: &Map<String, Value>, json: String, paths: &ClaimPaths) -> Result<Self> {
         if let Some((name, _)) = object.iter().find(|(name, value)| name.contains('\0') || has_nul(value)) {
             return Err(invalid(&name.replace('\0', "")));

@@ -9,6 +9,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Begins like an API key and is none: a typo, or cut.
+    #[error("the API key is malformed")]
+    ApiKeyMalformed,
+    /// No such API key, or it is revoked or expired, or its user or tenant may not act.
+    #[error("the API key is not valid")]
+    ApiKeyInvalid,
     /// The name is none of the supported password hash algorithms.
     #[error("unknown password hash algorithm; use \"bcrypt\" or \"argon2id\"")]
     HashAlgorithmUnknown,

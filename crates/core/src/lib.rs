@@ -10,10 +10,12 @@
 //! | [`keyed_hash`] | what is stored in the place of a secret that comes back later |
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
+//! | [`api_key`] | what an API key is, and what it gives |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
 
+pub mod api_key;
 pub mod claims;
 pub mod error;
 pub mod jwt;

@@ -36,6 +36,8 @@ const fn internal(code: &'static str) -> Wire {
 impl From<&Error> for Wire {
     fn from(error: &Error) -> Self {
         match error {
+            Error::ApiKeyInvalid => token("api_key_invalid"),
+            Error::ApiKeyMalformed => token("api_key_malformed"),
             Error::AlgorithmUnknown => input("algorithm_unknown", KEY),
             Error::HashAlgorithmUnknown => input("hash_algorithm_unknown", HASH),
             Error::HashCostOutOfRange { .. } => input("hash_cost_out_of_range", HASH),
