@@ -51,8 +51,47 @@ pub(crate) struct Row<'a> {
     table: &'a Table,
 }
 
+/// Oids that were looked up before; emptied whenever one of these relations may have changed.
+static mut KNOWN: Vec<(&CStr, pg_sys::Oid)> = Vec::new();
+
+/// Asks PostgreSQL to tell of changed relations; called once, by the postmaster.
+pub(crate) fn watch() {
+    // SAFETY: the callback is guarded and lives as long as the library.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), pg_sys::Datum::from(0)) };
+}
+
+/// A relation was dropped, renamed or moved: each of these invalidates it. An invalid oid stands for
+/// every relation.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    // SAFETY: backends are single-threaded, and no borrow of KNOWN calls PostgreSQL.
+    unsafe {
+        let known = &mut *(&raw mut KNOWN);
+        if relation == pg_sys::InvalidOid || known.iter().any(|(_, oid)| *oid == relation) {
+            known.clear();
+        }
+    }
+}
+
 /// The oid of a relation of schema `auth`, if the extension is installed.
-pub(crate) fn relation(name: &CStr) -> Result<pg_sys::Oid, Refusal> {
+pub(crate) fn relation(name: &'static CStr) -> Result<pg_sys::Oid, Refusal> {
+    // SAFETY: hears of dropped relations; nothing else happens.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    // SAFETY: backends are single-threaded, and the borrow ends here.
+    let known = unsafe { &*(&raw const KNOWN) }.iter().find(|(of, _)| *of == name).map(|(_, oid)| *oid);
+    if let Some(oid) = known {
+        return Ok(oid);
+    }
+    let oid = look_up(name)?;
+    // Without the preload nobody tells of changes.
+    if crate::sealed::preloaded() {
+        // SAFETY: as above.
+        unsafe { (*(&raw mut KNOWN)).push((name, oid)) };
+    }
+    Ok(oid)
+}
+
+fn look_up(name: &CStr) -> Result<pg_sys::Oid, Refusal> {
     // SAFETY: look-ups in the system caches by NUL-terminated names; missing ones give 0.
     unsafe {
         let extension = pg_sys::get_extension_oid(c"pg_gatehouse".as_ptr(), true);
@@ -69,7 +108,7 @@ pub(crate) fn relation(name: &CStr) -> Result<pg_sys::Oid, Refusal> {
 
 impl Table {
     /// Opens it, with the lock that readers take.
-    pub(crate) fn open(name: &CStr) -> Result<Self, Refusal> {
+    pub(crate) fn open(name: &'static CStr) -> Result<Self, Refusal> {
         let oid = relation(name)?;
         // SAFETY: the oid was just looked up; table_open raises when it is gone meanwhile.
         let relation = unsafe { pg_sys::table_open(oid, lock_mode()) };
@@ -97,7 +136,7 @@ impl Table {
     /// none when `read` is not called.
     pub(crate) fn find<T>(
         &self,
-        index: &CStr,
+        index: &'static CStr,
         keys: &[(&CStr, Key<'_>)],
         read: impl FnOnce(&Row) -> T,
     ) -> Result<Option<T>, Refusal> {

@@ -60,7 +60,8 @@ extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["4
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
 extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["52_create_tenant"]);
-extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["70_api_key"]);
+extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["70_api_key"]);
+extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["73_master_key"]);
 #[cfg(feature = "fault_injection")]
 extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);
 
@@ -79,6 +80,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(USES);
         transaction::watch();
         keyring::watch();
+        catalog::watch();
     }
     reserve_prefix();
 }

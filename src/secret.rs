@@ -87,7 +87,7 @@ fn read(name: &str) -> Result<Option<Secret>, Refusal> {
     let sealed = Table::open(c"secret")?
         .find(c"secret_pkey", &[(c"name", Key::Text(name))], |row| row.get::<Vec<u8>>(c"sealed"))?;
     let Some(sealed) = sealed.flatten() else { return Ok(None) };
-    Ok(Some(master::key()?.open(&sealed, &purpose(name))?))
+    Ok(Some(master::open(&sealed, &purpose(name))?))
 }
 
 /// Two transactions may make it at once: the second waits for the first and takes its key.
@@ -95,7 +95,7 @@ fn make(name: &str) -> Result<(), Refusal> {
     // SAFETY: backends are single-threaded.
     unsafe { MADE = true };
     let fresh = Secret::new(random::<BYTES>().to_vec());
-    let sealed = master::key()?.seal(&fresh, &purpose(name), random::<NONCE_BYTES>())?;
+    let sealed = master::seal(&fresh, &purpose(name))?;
     Spi::run_with_args(
         "insert into auth.secret (name, sealed) values ($1, $2) on conflict (name) do nothing",
         &[name.into(), sealed.into()],
