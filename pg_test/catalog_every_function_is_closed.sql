@@ -57,7 +57,7 @@ select tap.is_empty(
 
 select tap.is(
     (select string_agg(proname, ' ' order by proname) from own_function where prosecdef),
-    'create_api_key create_tenant end_sessions import_signing_key jwks mint_token my_api_keys open_session prune_signing_keys record_event revoke_api_key revoke_signing_key rotate_signing_key sign_in sign_up signing_keys stage_signing_key tenant_api_keys',
+    'create_api_key create_tenant distrust_issuer end_sessions import_signing_key jwks link_identity mint_token my_api_keys my_identities open_session prune_signing_keys record_event revoke_api_key revoke_signing_key rotate_signing_key sign_in sign_in_external sign_up signing_keys stage_signing_key tenant_api_keys trust_issuer trusted_issuers unlink_identity update_jwks',
     'these functions and no others run with the owner''s rights');
 
 select * from tap.finish();

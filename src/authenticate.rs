@@ -10,7 +10,7 @@ use pgrx::prelude::*;
 
 use crate::catalog::{Key, Table};
 use crate::report::{Refusal, answer};
-use crate::{api_key, keyring, sealed};
+use crate::{api_key, issuer, keyring, sealed};
 
 /// The role of tokens that name none, as PostgREST has it.
 const ANONYMOUS: &str = "anon";
@@ -43,11 +43,15 @@ fn enter(token: Option<&str>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Verifies a token now: signature, claims, and that its session still lives. Or an API key.
+/// Verifies a token now: an API key, a token of another issuer, or one of this database, whose
+/// session must still live.
 pub(crate) fn verify(token: Option<&str>) -> Result<Claims, Refusal> {
     let token = token.ok_or(Error::TokenMalformed)?;
     if ApiKey::is_meant(token) {
         return api_key::claims(token);
+    }
+    if let Some(claims) = issuer::claims(token, now())? {
+        return Ok(claims);
     }
     let verified = keyring::verify(token, now())?;
     let claims = keyring::claims(&verified)?;

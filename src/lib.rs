@@ -8,6 +8,7 @@
 //! | [`sealed`] | the sealed session: the token setting, its block of claims, the role lock |
 //! | [`authenticate`] | `auth.authenticate`, `auth.pre_request` |
 //! | [`api_key`] | API keys in the place of tokens |
+//! | [`issuer`] | tokens of other identity providers |
 //! | [`claims`] | `auth.uid()` and its kin: what policies read |
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`membership`] | what a user may do in a tenant now |
@@ -29,6 +30,7 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod issuer;
 mod jsonb;
 mod jwt;
 mod keyring;
@@ -60,7 +62,8 @@ extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["4
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
 extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["52_create_tenant"]);
-extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["70_api_key"]);
+extension_sql_file!("../sql/71_trusted_issuer.sql", name = "71_trusted_issuer", requires = ["70_api_key"]);
+extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["71_trusted_issuer"]);
 extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["73_master_key"]);
 #[cfg(feature = "fault_injection")]
 extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);
@@ -81,6 +84,7 @@ pub extern "C-unwind" fn _PG_init() {
         transaction::watch();
         keyring::watch();
         catalog::watch();
+        issuer::watch();
     }
     reserve_prefix();
 }

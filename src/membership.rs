@@ -33,7 +33,7 @@ pub(crate) fn refuse_closed_tenant(tenant: Uuid, aal: Option<&str>, is_user: boo
     let key = [(c"id", Key::Uuid(tenant.as_bytes()))];
     let closed = Table::open(c"tenant")?.find(c"tenant_pkey", &key, |row| {
         let is_set = |column| row.get::<TimestampWithTimeZone>(column).is_some();
-        let wants_second_factor = row.get::<bool>(c"require_second_factor").unwrap_or(true);
+        let wants_second_factor = row.get::<bool>(c"require_second_factor").unwrap_or(false);
         is_set(c"suspended_at")
             || is_set(c"deleted_at")
             || (is_user && wants_second_factor && aal != Some("aal2"))

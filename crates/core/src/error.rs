@@ -141,6 +141,9 @@ pub enum Error {
     /// `nbf` or `iat` lies in the future.
     #[error("the token is not yet valid")]
     TokenNotYetValid,
+    /// The token names a database role that its issuer may not name, or none where one is needed.
+    #[error("the token's issuer may not name this role")]
+    TokenRoleNotAllowed,
     /// The session that the token belongs to has ended, or its user or tenant may not act.
     #[error("the token's session has ended")]
     TokenRevoked,

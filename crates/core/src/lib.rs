@@ -11,6 +11,7 @@
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`api_key`] | what an API key is, and what it gives |
+//! | [`issuer`] | what is believed of another identity provider's token |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`vault`] | encryption of private keys under the master key |
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@
 pub mod api_key;
 pub mod claims;
 pub mod error;
+pub mod issuer;
 pub mod jwt;
 pub mod keyed_hash;
 pub mod password;

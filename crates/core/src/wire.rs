@@ -72,6 +72,7 @@ impl From<&Error> for Wire {
             Error::TokenKeyUnknown => token("token_key_unknown"),
             Error::TokenMalformed => token("token_malformed"),
             Error::TokenNotYetValid => token("token_not_yet_valid"),
+            Error::TokenRoleNotAllowed => token("token_role_not_allowed"),
             Error::TokenRevoked => token("token_revoked"),
             Error::TokenSignatureInvalid => token("token_signature_invalid"),
             Error::TokenTooLarge => token("token_too_large"),
