@@ -57,7 +57,7 @@ select tap.is_empty(
 
 select tap.is(
     (select string_agg(proname, ' ' order by proname) from own_function where prosecdef),
-    'create_api_key create_tenant distrust_issuer end_sessions import_signing_key jwks link_identity mint_token my_api_keys my_identities open_session prune_signing_keys record_event revoke_api_key revoke_signing_key rotate_signing_key sign_in sign_in_external sign_up signing_keys stage_signing_key tenant_api_keys trust_issuer trusted_issuers unlink_identity update_jwks',
+    'admin_create_user admin_delete_user admin_end_sessions admin_get_user admin_list_users admin_update_user admin_user_factors ban_user ban_user create_api_key create_tenant distrust_issuer end_sessions import_signing_key jwks link_identity mint_token my_api_keys my_identities no_session_for_the_banned open_session prune_signing_keys record_event revoke_api_key revoke_signing_key rotate_signing_key sign_in sign_in_external sign_up signing_keys stage_signing_key tenant_api_keys trust_issuer trusted_issuers unban_user unlink_identity update_jwks',
     'these functions and no others run with the owner''s rights');
 
 select * from tap.finish();

@@ -63,7 +63,8 @@ extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["5
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
 extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["52_create_tenant"]);
 extension_sql_file!("../sql/71_trusted_issuer.sql", name = "71_trusted_issuer", requires = ["70_api_key"]);
-extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["71_trusted_issuer"]);
+extension_sql_file!("../sql/72_admin.sql", name = "72_admin", requires = ["71_trusted_issuer"]);
+extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin"]);
 extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["73_master_key"]);
 #[cfg(feature = "fault_injection")]
 extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection", requires = ["90_pgjwt"]);

@@ -29,7 +29,7 @@ pub enum Error {
     HashParametersOutOfRange,
     /// The hash is in none of the supported formats.
     #[error(
-        "unknown password hash format; supported are bcrypt, argon2id, argon2i, scrypt and pbkdf2-sha256/sha512"
+        "unknown password hash format; supported are bcrypt, argon2id, argon2i, scrypt, fbscrypt and pbkdf2-sha256/sha512"
     )]
     HashUnknownFormat,
     /// The cost is outside the accepted range of the algorithm.
