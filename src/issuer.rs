@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use crate::authenticate::now;
 use crate::catalog::{self, Key, Row, Table};
-use crate::membership;
 use crate::report::{self, Refusal, answer};
+use crate::{membership, sealed};
 
 struct Issuer {
     rules: Rules,
@@ -112,6 +112,10 @@ fn refuse_banned(user: Uuid) -> Result<bool, Refusal> {
 
 /// The trusted issuers, read anew if something changed.
 fn load() -> Result<Rc<Issuers>, Refusal> {
+    // Without the preload nobody would tell of changes.
+    if !sealed::preloaded() {
+        return Err(Refusal::NotPreloaded);
+    }
     // SAFETY: backends are single-threaded, and no borrow of the statics outlives its statement.
     unsafe {
         pg_sys::AcceptInvalidationMessages();

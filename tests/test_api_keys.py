@@ -6,10 +6,26 @@ import threading
 import httpx
 import psycopg
 import pytest
-from conftest import code, connect, sign_in
+from conftest import PASSWORDS, code, connect, sign_in
 
 CREATE = "select key from auth.create_api_key(%s, %s, for_tenant => %s)"
 PERMISSIONS = ["notes:*", "files:read", "api_keys:manage"]
+
+
+PASSWORDS["kim@keyland.example"] = "seven green sailing boats"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keyland(owner):
+    """A tenant of their own: these tests shut users and tenants out, which ends their sessions."""
+    tenant = owner.execute("select auth.create_tenant('keyland', 'Keyland')").fetchone()[0]
+    owner.execute("update auth.tenant set sign_up_open = true where id = %s", [tenant])
+    assert owner.execute("select status from auth.sign_up('kim@keyland.example', %s, '{}', 'keyland')", [PASSWORDS["kim@keyland.example"]]).fetchone()[0] == "ok"
+    owner.execute("insert into public.note (tenant_id, title) values (%s, 'Keyland: one'), (%s, 'Keyland: two')", [tenant, tenant])
+    yield tenant
+    owner.execute("delete from public.note where tenant_id = %s", [tenant])
+    owner.execute("delete from auth.\"user\" where email = 'kim@keyland.example'")
+    owner.execute("delete from auth.tenant where id = %s", [tenant])
 
 
 def hold(owner, email, permissions, roles=()):
@@ -21,11 +37,11 @@ def hold(owner, email, permissions, roles=()):
 
 @pytest.fixture
 def holder(owner):
-    """Makes keys for alice, who holds PERMISSIONS; afterwards she holds what she held before."""
+    """Makes keys for kim, who holds PERMISSIONS; afterwards kim holds what kim held before."""
     before = owner.execute("select id, permissions, roles from auth.membership").fetchall()
-    hold(owner, "alice@acme.example", PERMISSIONS, ["editor"])
+    hold(owner, "kim@keyland.example", PERMISSIONS, ["editor"])
     claims = {"permissions": PERMISSIONS, "roles": ["editor"]}
-    token = session_token(owner, "alice@acme.example", claims)
+    token = session_token(owner, "kim@keyland.example", claims)
 
     def make(permissions=("notes:read",), for_tenant=False, name="test", **more):
         with connect() as login, login.transaction():
@@ -72,11 +88,11 @@ def test_a_key_is_its_user_in_the_tenant_with_no_more_than_it_was_made_for(owner
     identifier, key, prefix = holder(["notes:read", "files:read"])
     assert key.startswith("ghk_") and len(key) == 42 and key.startswith(prefix)
     claims, role, read, write = act(key, "select auth.claims(), current_user, auth.has_permission('notes:read'), auth.has_permission('notes:write')")
-    alice, acme = owner.execute("select \"user\".id, tenant.id from auth.\"user\", auth.tenant where email = 'alice@acme.example' and slug = 'acme'").fetchone()
-    assert claims["sub"] == str(alice) and claims["tenant_id"] == str(acme) and claims["api_key_id"] == str(identifier)
+    kim, keyland = owner.execute("select \"user\".id, tenant.id from auth.\"user\", auth.tenant where email = 'kim@keyland.example' and slug = 'keyland'").fetchone()
+    assert claims["sub"] == str(kim) and claims["tenant_id"] == str(keyland) and claims["api_key_id"] == str(identifier)
     assert (role, read, write, claims["aal"]) == ("authenticated", True, False, "aal1")
     assert claims["amr"][0]["method"] == "api_key" and "session_id" not in claims
-    assert act(key, "select string_agg(title, ', ' order by title) from public.note")[0] == "Acme: call the roadrunner, Acme: order more anvils"
+    assert act(key, "select string_agg(title, ', ' order by title) from public.note")[0] == "Keyland: one, Keyland: two"
 
 
 def test_nothing_of_the_key_is_stored(owner, holder):
@@ -108,18 +124,18 @@ def test_what_the_user_loses_the_key_loses_at_its_next_use(owner, holder):
     key = holder(["notes:*", "files:read"], roles=["editor"])[1]
     ask = "select auth.claims() -> 'permissions', auth.claims() -> 'roles'"
     assert act(key, ask) == (["notes:*", "files:read"], ["editor"])
-    hold(owner, "alice@acme.example", ["*:read", "files:write"])
+    hold(owner, "kim@keyland.example", ["*:read", "files:write"])
     assert act(key, ask) == (["notes:read", "files:read"], [])
-    hold(owner, "alice@acme.example", [])
+    hold(owner, "kim@keyland.example", [])
     assert act(key, ask) == ([], [])
 
 
 def test_a_users_key_dies_with_whatever_ends_the_user(owner, holder):
     key = holder()[1]
     for end, undo in (
-        ("update auth.\"user\" set banned_until = 'infinity' where email = 'alice@acme.example'", "update auth.\"user\" set banned_until = null"),
-        ("update auth.tenant set suspended_at = now() where slug = 'acme'", "update auth.tenant set suspended_at = null"),
-        ("update auth.membership set suspended_at = now()", "update auth.membership set suspended_at = null"),
+        ("update auth.\"user\" set banned_until = 'infinity' where email = 'kim@keyland.example'", "update auth.\"user\" set banned_until = null where email = 'kim@keyland.example'"),
+        ("update auth.tenant set suspended_at = now() where slug = 'keyland'", "update auth.tenant set suspended_at = null where slug = 'keyland'"),
+        ("update auth.membership set suspended_at = now() where tenant_id = (select id from auth.tenant where slug = 'keyland')", "update auth.membership set suspended_at = null"),
         ("update auth.api_key set expires_at = now() - interval '1 second'", "update auth.api_key set expires_at = null"),
     ):
         owner.execute(end)
@@ -130,7 +146,7 @@ def test_a_users_key_dies_with_whatever_ends_the_user(owner, holder):
         act(key, "select 1")
     with owner.transaction(force_rollback=True):
         # Within one transaction of the owner: authenticate looks at what is there now.
-        owner.execute("delete from auth.membership where user_id = (select id from auth.\"user\" where email = 'alice@acme.example')")
+        owner.execute("delete from auth.membership where user_id = (select id from auth.\"user\" where email = 'kim@keyland.example')")
         with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification):
             with owner.transaction():
                 owner.execute("select auth.authenticate(%s)", [key])
@@ -141,16 +157,16 @@ def test_a_tenants_own_key_needs_the_permission_and_is_nobody(owner, holder):
     uid, tenant, can = act(key, "select auth.uid(), auth.tenant_id(), auth.has_permission('notes:read')")
     assert uid is None and tenant is not None and can
     # It is the tenant's: it stays when its maker loses everything, until the tenant is suspended.
-    hold(owner, "alice@acme.example", ["notes:*"])
+    hold(owner, "kim@keyland.example", ["notes:*"])
     assert act(key, "select auth.has_permission('notes:read')")[0]
     with pytest.raises(psycopg.errors.InsufficientPrivilege) as error:
         holder(["notes:read"], for_tenant=True)
     assert code(error) == "permission_missing"
-    owner.execute("update auth.tenant set suspended_at = now() where slug = 'acme'")
+    owner.execute("update auth.tenant set suspended_at = now() where slug = 'keyland'")
     try:
         assert refused(key) == "token_revoked"
     finally:
-        owner.execute("update auth.tenant set suspended_at = null")
+        owner.execute("update auth.tenant set suspended_at = null where slug = 'keyland'")
 
 
 def test_revoking_ends_a_key_at_once_and_only_ones_own(owner, holder, bob):
@@ -270,8 +286,8 @@ def test_over_http_as_bearer_and_as_apikey(http, holder):
     for headers in ({"Authorization": f"Bearer {key}"}, {"apikey": key}):
         answer = http.get("/rest/v1/note?select=title&order=title", headers=headers)
         assert answer.status_code == 200, answer.text
-        assert {row["title"].split(":")[0] for row in answer.json()} == {"Acme"}
-        made = http.post("/rest/v1/note", json={"title": "Acme: by key"}, headers=headers | {"Prefer": "return=representation"})
+        assert {row["title"].split(":")[0] for row in answer.json()} == {"Keyland"}
+        made = http.post("/rest/v1/note", json={"title": "Keyland: by key"}, headers=headers | {"Prefer": "return=representation"})
         assert made.status_code == 201, made.text
     with httpx.Client(base_url=os.environ["GATEHOUSE_URL"]) as client:
         assert client.get("/rest/v1/note", headers={"apikey": key[:-1] + "!"}).status_code == 401

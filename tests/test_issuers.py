@@ -166,26 +166,27 @@ def test_an_issuer_speaks_for_no_user_that_is_not_linked_to_it(owner):
 
 
 def test_a_linked_user_is_that_user_with_what_they_hold_here(owner, acme):
-    alice = owner.execute("select id from auth.\"user\" where email = 'alice@acme.example'").fetchone()[0]
+    owner.execute("select auth.sign_up('lee@idp.example', 'seven green sailing boats', '{}', 'acme')")
+    lee = owner.execute("select id from auth.\"user\" where email = 'lee@idp.example'").fetchone()[0]
     trust(owner, AUTH0, jwks(ED), tenant_claim="org", permissions_claim="permissions")
-    token = make(ED, AUTH0, {"sub": "auth0|alice", "aud": "api", "org": acme, "permissions": ["*:*"]})
-    session = sign_in(owner, "alice@acme.example")
+    token = make(ED, AUTH0, {"sub": "auth0|lee", "aud": "api", "org": acme, "permissions": ["*:*"]})
+    session = owner.execute("select access_token from auth.sign_in('lee@idp.example', 'seven green sailing boats')").fetchone()[0]
     with connect() as login, login.transaction():
         login.execute("select auth.authenticate(%s)", [session])
         assert login.execute("select auth.link_identity(%s)", [token]).fetchone()[0] is True
         assert login.execute("select auth.link_identity(%s)", [token]).fetchone()[0] is False
-        assert login.execute("select issuer, subject from auth.my_identities()").fetchall() == [(AUTH0, "auth0|alice")]
-    assert read(token, "select auth.uid()") == alice and titles(token) == "Acme,Acme"
+        assert login.execute("select issuer, subject from auth.my_identities()").fetchall() == [(AUTH0, "auth0|lee")]
+    assert read(token, "select auth.uid()") == lee and titles(token) == "Acme,Acme"
     # What the issuer says of permissions counts for nothing now, and the user can be shut out.
-    held = owner.execute("select permissions from auth.membership where user_id = %s and tenant_id = %s", [alice, acme]).fetchone()[0]
+    held = owner.execute("select permissions from auth.membership where user_id = %s and tenant_id = %s", [lee, acme]).fetchone()[0]
     assert read(token)["permissions"] == held and read(token)["iss"] == AUTH0
-    owner.execute("update auth.\"user\" set banned_until = 'infinity' where id = %s", [alice])
+    owner.execute("update auth.\"user\" set banned_until = 'infinity' where id = %s", [lee])
     try:
         assert refusal(token) == "token_revoked"
     finally:
-        owner.execute("update auth.\"user\" set banned_until = null where id = %s", [alice])
+        owner.execute("update auth.\"user\" set banned_until = null where id = %s", [lee])
     globex = str(owner.execute("select id from auth.tenant where slug = 'globex'").fetchone()[0])
-    assert refusal(make(ED, AUTH0, {"sub": "auth0|alice", "aud": "api", "org": globex})) == "token_revoked"
+    assert refusal(make(ED, AUTH0, {"sub": "auth0|lee", "aud": "api", "org": globex})) == "token_revoked"
     # Another user can not take the link over.
     with connect() as login, login.transaction():
         login.execute("select auth.authenticate(%s)", [sign_in(owner, "bob@globex.example")])
@@ -193,7 +194,7 @@ def test_a_linked_user_is_that_user_with_what_they_hold_here(owner, acme):
             with login.transaction():
                 login.execute("select auth.link_identity(%s)", [token])
         assert code(error) == "identity_already_exists"
-        assert login.execute("select auth.unlink_identity(%s, 'auth0|alice')", [AUTH0]).fetchone()[0] is False
+        assert login.execute("select auth.unlink_identity(%s, 'auth0|lee')", [AUTH0]).fetchone()[0] is False
 
 
 SIGN_IN = "select status, access_token, \"user\" ->> 'id' from auth.sign_in_external(%s)"
