@@ -14,6 +14,7 @@
 //! | [`membership`] | what a user may do in a tenant now |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
@@ -39,6 +40,7 @@ mod password;
 mod report;
 mod sealed;
 mod secret;
+mod session_state;
 mod settings;
 mod transaction;
 
@@ -74,6 +76,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -86,6 +89,7 @@ pub extern "C-unwind" fn _PG_init() {
         keyring::watch();
         catalog::watch();
         issuer::watch();
+        session_state::watch();
     }
     reserve_prefix();
 }
