@@ -21,8 +21,9 @@ set local role authenticated;
 select tap.is(fixture.refusal('select * from auth.my_events()'), '42501 not_authenticated', 'forged claims show nothing');
 select tap.is(fixture.refusal('select * from auth.tenant_events()'), '42501 permission_denied', 'forged permissions show nothing');
 rollback;
+select fixture.enter('reader', 'acme', 'member') as member \gset
 begin;
-select auth.authenticate(:'alice');
+select auth.authenticate(:'member');
 select tap.is(fixture.refusal('select * from auth.tenant_events()'), '42501 permission_denied', 'members need audit:read');
 select tap.cmp_ok((select count(*) from auth.my_events()), '>', 0::bigint, 'users see their own');
 rollback;

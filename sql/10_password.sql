@@ -16,7 +16,7 @@ as 'MODULE_PATHNAME', 'verify_password_wrapper';
 revoke all on function auth.verify_password(text, text) from public;
 grant execute on function auth.verify_password(text, text) to service_role;
 comment on function auth.verify_password(text, text) is
-'Whether the password is that of the hash: bcrypt, argon2id, argon2i, scrypt, pbkdf2-sha256, pbkdf2-sha512. An unknown format is an error.';
+'Whether the password is that of the hash: bcrypt, argon2id, argon2i, scrypt, pbkdf2-sha256, pbkdf2-sha512, and Firebase''s scrypt ($fbscrypt$v=1,n=,r=,p=,ss=,sk=$salt$hash, as Supabase Auth writes it). An unknown format is an error.';
 
 create function auth.verify_credential(password text, hash text)
 returns boolean

@@ -9,6 +9,7 @@ create table auth."user" (
     user_metadata jsonb not null default '{}' constraint user_user_metadata_check check (jsonb_typeof(user_metadata) = 'object'),
     is_anonymous boolean not null default false,
     banned_until timestamptz,
+    deleted_at timestamptz,
     last_sign_in_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -16,11 +17,14 @@ create table auth."user" (
 );
 create unique index user_email_key on auth."user" (email) where tenant_id is null;
 create unique index user_tenant_id_email_key on auth."user" (tenant_id, email) where tenant_id is not null;
+create index user_created_at_id_idx on auth."user" (created_at, id);
+create index user_email_prefix_idx on auth."user" (email text_pattern_ops);
 revoke all on table auth."user" from public;
 comment on table auth."user" is 'Users. Reached through functions only.';
 comment on column auth."user".email is 'Normalised: trimmed and lower-case.';
 comment on column auth."user".tenant_id is 'The isolated tenant whose pool the user is in; null for the pool that all other tenants share. Never changes.';
 comment on column auth."user".password_hash is 'PHC or modular-crypt string; null for users without a password.';
+comment on column auth."user".deleted_at is 'Since when only the id is left of the user, so that what refers to it stays. Such a user is banned for good.';
 comment on column auth."user".app_metadata is 'Written by the application; may decide.';
 comment on column auth."user".user_metadata is 'Written by the user; never decides anything.';
 select pg_catalog.pg_extension_config_dump('auth."user"', '');

@@ -1,13 +1,14 @@
-//! `auth.authenticate` and `auth.pre_request`: from a token to a sealed transaction.
+//! `auth.authenticate` and `auth.pre_request`: from a token or an API key to a sealed transaction.
 
 use std::ffi::{CStr, CString};
 
 use gatehouse_core::Error;
+use gatehouse_core::api_key::ApiKey;
 use gatehouse_core::claims::Claims;
 use pgrx::prelude::*;
 
 use crate::report::{Refusal, answer};
-use crate::{keyring, membership, sealed, session};
+use crate::{api_key, issuer, keyring, membership, sealed, session};
 
 /// The role of tokens that name none, as PostgREST has it.
 const ANONYMOUS: &str = "anon";
@@ -34,20 +35,29 @@ fn enter(token: Option<&str>) -> Result<(), Refusal> {
     if sealed::is_sealed() {
         return Err(Refusal::SessionSealed);
     }
-    let claims = verify(token)?;
+    let claims = api_key::uses::noting(|| verify(token))?;
     switch_role(claims.role.as_deref().unwrap_or(ANONYMOUS))?;
     sealed::seal(claims);
     Ok(())
 }
 
-/// Verifies a token now: signature, claims, and that its session still lives.
+/// Verifies a token now: an API key, a token of another issuer, or one of this database, whose
+/// session must still live.
 pub(crate) fn verify(token: Option<&str>) -> Result<Claims, Refusal> {
     let token = token.ok_or(Error::TokenMalformed)?;
+    if ApiKey::is_meant(token) {
+        return api_key::claims(token);
+    }
     let now = now();
-    let verified = keyring::verify(token, now)?;
-    let mut claims = keyring::claims(&verified)?;
-    session::refuse_ended(&claims, now)?;
-    membership::refresh(&mut claims)?;
+    if let Some(claims) = issuer::claims(token, now)? {
+        return Ok(claims);
+    }
+    let accepted = keyring::verify(token, now)?;
+    let mut claims = keyring::claims(&accepted)?;
+    if !accepted.is_foreign() {
+        session::refuse_ended(&claims, now)?;
+        membership::refresh(&mut claims)?;
+    }
     Ok(claims)
 }
 

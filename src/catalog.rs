@@ -15,6 +15,8 @@ const EQUAL: pg_sys::StrategyNumber = pg_sys::BTEqualStrategyNumber as pg_sys::S
 /// What a column of an index must equal.
 #[derive(Clone, Copy)]
 pub(crate) enum Key<'a> {
+    /// A column of type bytea.
+    Bytes(&'a [u8]),
     /// A column of type text with collation "C": the order of its index is that of the bytes.
     Text(&'a str),
     /// A column of type uuid.
@@ -22,13 +24,14 @@ pub(crate) enum Key<'a> {
 }
 
 impl Key<'_> {
-    /// Points at the key, which must outlive the scan; a text is copied to the current memory context.
+    /// Points at the key, which must outlive the scan; texts and bytes are copied to the current
+    /// memory context.
     fn scan_key(self, column: pg_sys::AttrNumber) -> pg_sys::ScanKeyData {
         let mut scan_key = pg_sys::ScanKeyData::default();
+        let none = pg_sys::Datum::from(0);
         let (function, value) = match self {
-            Self::Text(text) => {
-                (pg_sys::F_TEXTEQ, pgrx::IntoDatum::into_datum(text).unwrap_or(pg_sys::Datum::from(0)))
-            }
+            Self::Bytes(bytes) => (pg_sys::F_BYTEAEQ, pgrx::IntoDatum::into_datum(bytes).unwrap_or(none)),
+            Self::Text(text) => (pg_sys::F_TEXTEQ, pgrx::IntoDatum::into_datum(text).unwrap_or(none)),
             Self::Uuid(id) => (pg_sys::F_UUID_EQ, pg_sys::Datum::from(id.as_ptr())),
         };
         // SAFETY: the function compares two values of the column's type.
@@ -48,8 +51,47 @@ pub(crate) struct Row<'a> {
     table: &'a Table,
 }
 
+/// Oids that were looked up before; emptied whenever one of these relations may have changed.
+static mut KNOWN: Vec<(&CStr, pg_sys::Oid)> = Vec::new();
+
+/// Asks PostgreSQL to tell of changed relations; called once, by the postmaster.
+pub(crate) fn watch() {
+    // SAFETY: the callback is guarded and lives as long as the library.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), pg_sys::Datum::from(0)) };
+}
+
+/// A relation was dropped, renamed or moved: each of these invalidates it. An invalid oid stands for
+/// every relation.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    // SAFETY: backends are single-threaded, and no borrow of KNOWN calls PostgreSQL.
+    unsafe {
+        let known = &mut *(&raw mut KNOWN);
+        if relation == pg_sys::InvalidOid || known.iter().any(|(_, oid)| *oid == relation) {
+            known.clear();
+        }
+    }
+}
+
 /// The oid of a relation of schema `auth`, if the extension is installed.
-pub(crate) fn relation(name: &CStr) -> Result<pg_sys::Oid, Refusal> {
+pub(crate) fn relation(name: &'static CStr) -> Result<pg_sys::Oid, Refusal> {
+    // SAFETY: hears of dropped relations; nothing else happens.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    // SAFETY: backends are single-threaded, and the borrow ends here.
+    let known = unsafe { &*(&raw const KNOWN) }.iter().find(|(of, _)| *of == name).map(|(_, oid)| *oid);
+    if let Some(oid) = known {
+        return Ok(oid);
+    }
+    let oid = look_up(name)?;
+    // Without the preload nobody tells of changes.
+    if crate::sealed::preloaded() {
+        // SAFETY: as above.
+        unsafe { (*(&raw mut KNOWN)).push((name, oid)) };
+    }
+    Ok(oid)
+}
+
+fn look_up(name: &CStr) -> Result<pg_sys::Oid, Refusal> {
     // SAFETY: look-ups in the system caches by NUL-terminated names; missing ones give 0.
     unsafe {
         let extension = pg_sys::get_extension_oid(c"pg_gatehouse".as_ptr(), true);
@@ -66,7 +108,7 @@ pub(crate) fn relation(name: &CStr) -> Result<pg_sys::Oid, Refusal> {
 
 impl Table {
     /// Opens it, with the lock that readers take.
-    pub(crate) fn open(name: &CStr) -> Result<Self, Refusal> {
+    pub(crate) fn open(name: &'static CStr) -> Result<Self, Refusal> {
         let oid = relation(name)?;
         // SAFETY: the oid was just looked up; table_open raises when it is gone meanwhile.
         let relation = unsafe { pg_sys::table_open(oid, lock_mode()) };
@@ -79,6 +121,12 @@ impl Table {
         unsafe { (*self.relation).rd_id }
     }
 
+    /// The role that owns it.
+    pub(crate) fn owner(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open.
+        unsafe { (*(*self.relation).rd_rel).relowner }
+    }
+
     /// Every row.
     pub(crate) fn for_each<E>(&self, mut visit: impl FnMut(&Row) -> Result<(), E>) -> Result<(), E> {
         self.scan(pg_sys::InvalidOid, &mut [], |row| visit(row).map(|()| true))
@@ -88,7 +136,7 @@ impl Table {
     /// none when `read` is not called.
     pub(crate) fn find<T>(
         &self,
-        index: &CStr,
+        index: &'static CStr,
         keys: &[(&CStr, Key<'_>)],
         read: impl FnOnce(&Row) -> T,
     ) -> Result<Option<T>, Refusal> {

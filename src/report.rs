@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     KeyMissing,
     /// The file that `pg_gatehouse.master_key_file` names can not be read.
     MasterKeyUnreadable { why: String },
+    /// A master key that `pg_gatehouse.next_master_key_file` does not name.
+    MasterKeyNotAnnounced,
     /// JSON that must be an object is something else.
     NotAnObject,
     /// The library was not preloaded, so that there is no shared memory.
@@ -93,6 +95,12 @@ impl From<&Refusal> for Report {
                 "master_key_unreadable",
             )
             .hint("Set pg_gatehouse.master_key_file to a file of 64 hexadecimal digits that only the server can read."),
+            Refusal::MasterKeyNotAnnounced => Self::new(
+                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the new master key's file is not the one of pg_gatehouse.next_master_key_file",
+                "master_key_not_announced",
+            )
+            .hint("Set pg_gatehouse.next_master_key_file to it and reload first, so that every backend can open what it seals."),
             Refusal::NotAnObject => Self::new(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 "claims, header and JWK must be JSON objects",

@@ -51,20 +51,25 @@ fn sealing_key() -> Result<MasterKey, Refusal> {
 
 /// The key of a purpose; made when it is first asked for.
 pub(crate) fn key(name: &str) -> Result<Secret, Refusal> {
+    if let Some(key) = existing_key(name)? {
+        return Ok(key);
+    }
+    make(name)?;
+    existing_key(name)?.ok_or(Refusal::KeyMissing)
+}
+
+/// The key of a purpose, if it was ever made. Nothing is written: for verifying, also on a standby.
+pub(crate) fn existing_key(name: &str) -> Result<Option<Secret>, Refusal> {
     let table = catalog::relation(c"secret")?;
     // SAFETY: backends are single-threaded, and the borrow ends before anything else runs.
     let cached = unsafe { (*(&raw const OPENED)).as_ref() }.filter(|opened| opened.table == table);
     if let Some(key) = cached.and_then(|opened| opened.keys.get(name)) {
-        return Ok(key.clone());
+        return Ok(Some(key.clone()));
     }
-    let key = match read(name)? {
-        Some(key) => key,
-        None => {
-            make(name)?;
-            read(name)?.ok_or(Refusal::KeyMissing)?
-        }
-    };
-    remember(table, name, key.clone());
+    let key = read(name)?;
+    if let Some(key) = &key {
+        remember(table, name, key.clone());
+    }
     Ok(key)
 }
 
@@ -82,7 +87,7 @@ fn read(name: &str) -> Result<Option<Secret>, Refusal> {
     let sealed = Table::open(c"secret")?
         .find(c"secret_pkey", &[(c"name", Key::Text(name))], |row| row.get::<Vec<u8>>(c"sealed"))?;
     let Some(sealed) = sealed.flatten() else { return Ok(None) };
-    Ok(Some(master::key()?.open(&sealed, &purpose(name))?))
+    Ok(Some(master::open(&sealed, &purpose(name))?))
 }
 
 /// Two transactions may make it at once: the second waits for the first and takes its key.
@@ -90,7 +95,7 @@ fn make(name: &str) -> Result<(), Refusal> {
     // SAFETY: backends are single-threaded.
     unsafe { MADE = true };
     let fresh = Secret::new(random::<BYTES>().to_vec());
-    let sealed = master::key()?.seal(&fresh, &purpose(name), random::<NONCE_BYTES>())?;
+    let sealed = master::seal(&fresh, &purpose(name))?;
     Spi::run_with_args(
         "insert into auth.secret (name, sealed) values ($1, $2) on conflict (name) do nothing",
         &[name.into(), sealed.into()],

@@ -48,6 +48,7 @@ static AUTOCONFIRM: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ONE_TIME_CODE_TTL: GucSetting<i32> = GucSetting::<i32>::new(600);
 static ONE_TIME_LINK_TTL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static NEXT_MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CLIENT_ADDRESS_HEADER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -161,6 +162,14 @@ fn define_tokens() {
         c"File with the 256-bit master key as 64 hexadecimal digits.",
         c"Private keys are encrypted under it. Only the server's user may read the file.",
         &MASTER_KEY_FILE,
+        GucContext::Sighup,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_string_guc(
+        c"pg_gatehouse.next_master_key_file",
+        c"File with the master key that is to replace the present one; empty when none is.",
+        c"While it is set, both open and this one seals. See auth.rotate_master_key.",
+        &NEXT_MASTER_KEY_FILE,
         GucContext::Sighup,
         GucFlags::SUPERUSER_ONLY,
     );
@@ -377,6 +386,11 @@ pub(crate) fn master_key_file() -> String {
 /// Name of the header with the client's address; empty when the connection's own counts.
 pub(crate) fn client_address_header() -> String {
     text(&CLIENT_ADDRESS_HEADER)
+}
+
+/// Path of the file of the master key to come; empty when none is.
+pub(crate) fn next_master_key_file() -> String {
+    text(&NEXT_MASTER_KEY_FILE)
 }
 
 /// Where claims are found.

@@ -16,7 +16,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use gatehouse_core::jwt::{Expectations, SigningKey, Unverified, VerificationKey, Verified};
+use gatehouse_core::jwt::{Algorithm, Expectations, SigningKey, Unverified, VerificationKey, Verified};
 use gatehouse_core::{Error, claims::Claims};
 use pgrx::pg_sys;
 use serde_json::{Map, Value};
@@ -37,9 +37,22 @@ pub(crate) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
 struct Key {
     key: VerificationKey,
-    algorithm: gatehouse_core::jwt::Algorithm,
-    /// Seconds since 1970 after which it verifies nothing more.
-    verify_until: Option<i64>,
+    algorithm: Algorithm,
+    /// What its tokens must be.
+    record: Record,
+}
+
+/// A verified token and what is known of its key.
+pub(crate) struct Accepted {
+    verified: Verified,
+    foreign_sessions: bool,
+}
+
+impl Accepted {
+    /// Whether somebody else signs with the same key: sessions and memberships are theirs.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign_sessions
+    }
 }
 
 #[derive(Default)]
@@ -116,25 +129,57 @@ pub(crate) fn before_prepare() {
 }
 
 /// Verifies an access token of this database at `now` (seconds since 1970).
-pub(crate) fn verify(token: &str, now: i64) -> Result<Verified, Refusal> {
-    let token = Unverified::parse(token)?;
-    let kid = token.kid().ok_or(Error::TokenKeyUnknown)?;
+pub(crate) fn verify(text: &str, now: i64) -> Result<Accepted, Refusal> {
+    let token = Unverified::parse(text)?;
     let keyring = load()?;
-    let key = keyring.keys.get(kid).ok_or(Error::TokenKeyUnknown)?;
-    if key.verify_until.is_some_and(|until| until <= now) {
-        return Err(Error::TokenKeyUnknown.into());
+    if let Some(kid) = token.kid() {
+        let key = keyring.keys.get(kid).ok_or(Error::TokenKeyUnknown)?;
+        return key.verify(token, now);
     }
-    let (issuer, audience) = (settings::issuer(), settings::audience());
-    let expectations = Expectations {
-        algorithms: &[key.algorithm],
-        audience: Some(&audience),
-        issuer: Some(&issuer),
-        leeway: 0,
-        required: &["exp", "iss", "aud"],
-        types: &[ACCESS_TOKEN_TYPE],
-        now,
-    };
-    Ok(token.verify_with(&key.key, &expectations)?)
+    // Without a name only those keys come into question that were said to make such tokens.
+    let algorithm = token.algorithm();
+    let mut outcome = Err(Error::TokenKeyUnknown.into());
+    for key in keyring.keys.values().filter(|key| key.record.without_kid && key.algorithm == algorithm) {
+        outcome = key.verify(Unverified::parse(text)?, now);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+impl Key {
+    fn verify(&self, token: Unverified<'_>, now: i64) -> Result<Accepted, Refusal> {
+        if self.record.verify_until.is_some_and(|until| until <= now) {
+            return Err(Error::TokenKeyUnknown.into());
+        }
+        let issuer = expected(self.record.issuer.as_deref(), settings::issuer);
+        let audience = expected(self.record.audience.as_deref(), settings::audience);
+        let mut required = vec!["exp"];
+        required.extend(issuer.as_ref().map(|_| "iss"));
+        required.extend(audience.as_ref().map(|_| "aud"));
+        let types: Vec<&str> = self.record.types.iter().map(String::as_str).collect();
+        let expectations = Expectations {
+            algorithms: &[self.algorithm],
+            audience: audience.as_deref(),
+            issuer: issuer.as_deref(),
+            leeway: 0,
+            required: &required,
+            types: &types,
+            now,
+        };
+        let verified = token.verify_with(&self.key, &expectations)?;
+        Ok(Accepted { verified, foreign_sessions: self.record.foreign_sessions })
+    }
+}
+
+/// What a claim must be: the key's own word, else the setting; none when anything goes.
+fn expected(own: Option<&str>, setting: fn() -> String) -> Option<String> {
+    match own {
+        Some("*") => None,
+        Some(own) => Some(own.to_owned()),
+        None => Some(setting()),
+    }
 }
 
 /// Signs claims with the active key, as an access token.
@@ -152,8 +197,12 @@ pub(crate) fn sign(claims: &Map<String, Value>) -> Result<String, Refusal> {
 }
 
 /// The claims of a verified token as policies read them.
-pub(crate) fn claims(verified: &Verified) -> Result<Claims, Refusal> {
-    Ok(Claims::read(verified, &settings::claim_paths())?)
+pub(crate) fn claims(accepted: &Accepted) -> Result<Claims, Refusal> {
+    let mut claims = Claims::read(&accepted.verified, &settings::claim_paths())?;
+    if accepted.foreign_sessions {
+        claims.forget_session()?;
+    }
+    Ok(claims)
 }
 
 /// The parsed keys, read anew if something changed.
@@ -172,7 +221,7 @@ fn load() -> Result<Rc<Keyring>, Refusal> {
     }
     // SAFETY: as above.
     let before = unsafe { DROPPED };
-    let keyring = Rc::new(parse(&read()?)?);
+    let keyring = Rc::new(parse(read()?)?);
     // What was read while a change came in is good for now and not for later.
     // SAFETY: as above.
     unsafe {
@@ -194,13 +243,13 @@ fn read() -> Result<Vec<Record>, Refusal> {
     }
 }
 
-fn parse(records: &[Record]) -> Result<Keyring, Refusal> {
+fn parse(records: Vec<Record>) -> Result<Keyring, Refusal> {
     let keys = records
-        .iter()
+        .into_iter()
         .map(|record| {
             let key = VerificationKey::from_jwk(&record.jwk)?;
             let algorithm = record.algorithm.parse()?;
-            Ok((record.kid.clone(), Key { key, algorithm, verify_until: record.verify_until }))
+            Ok((record.kid.clone(), Key { key, algorithm, record }))
         })
         .collect::<Result<_, Refusal>>()?;
     Ok(Keyring { keys, signer: OnceCell::new() })

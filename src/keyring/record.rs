@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::master;
+use crate::authenticate::now;
 use crate::catalog::{Row, Table};
 use crate::report::{self, Refusal, Report};
 
@@ -19,13 +20,26 @@ pub(super) struct Record {
     /// The public key; for HMAC the secret.
     pub(super) jwk: Map<String, Value>,
     pub(super) verify_until: Option<i64>,
+    /// Accepted `typ` headers.
+    pub(super) types: Vec<String>,
+    /// What `iss` must be; none for this database's own, `*` for any and none.
+    pub(super) issuer: Option<String>,
+    /// The same of `aud`.
+    pub(super) audience: Option<String>,
+    /// Whether tokens that name no key may be its own.
+    pub(super) without_kid: bool,
+    /// Whether `session_id` of its tokens names sessions of somebody else.
+    pub(super) foreign_sessions: bool,
 }
 
-/// Every key that may still verify.
+/// Every key that verifies now: a pending one does not yet, one that is revoked or whose time is up
+/// does no more.
 pub(super) fn read() -> Result<Vec<Record>, Refusal> {
     let mut records = Vec::new();
+    let now = now();
     Table::open(c"signing_key")?.for_each(|row| {
-        if text(row, c"status")? != "revoked" {
+        let is_over = verify_until(row).is_some_and(|until| until <= now);
+        if !is_over && matches!(text(row, c"status")?.as_str(), "active" | "retiring") {
             match record(row) {
                 Ok(record) => records.push(record),
                 // One bad key must not stand in the way of the others.
@@ -60,15 +74,28 @@ fn record(row: &Row) -> Result<Record, Refusal> {
         Some(_) => return Err(Error::KeyMalformed.into()),
     };
     VerificationKey::from_jwk(&jwk)?;
-    let verify_until = row.get::<TimestampWithTimeZone>(c"verify_until").map(unix_seconds);
-    Ok(Record { kid: text(row, c"kid")?, algorithm: text(row, c"algorithm")?, jwk, verify_until })
+    Ok(Record {
+        kid: text(row, c"kid")?,
+        algorithm: text(row, c"algorithm")?,
+        jwk,
+        verify_until: verify_until(row),
+        types: row.get(c"token_types").ok_or(Error::KeyMalformed)?,
+        issuer: row.get(c"token_issuer"),
+        audience: row.get(c"token_audience"),
+        without_kid: row.get(c"without_kid").unwrap_or(false),
+        foreign_sessions: row.get(c"foreign_sessions").unwrap_or(false),
+    })
+}
+
+fn verify_until(row: &Row) -> Option<i64> {
+    row.get::<TimestampWithTimeZone>(c"verify_until").map(unix_seconds)
 }
 
 fn signing_key(row: &Row) -> Result<SigningKey, Refusal> {
     let kid = text(row, c"kid")?;
     let algorithm: Algorithm = text(row, c"algorithm")?.parse()?;
     let sealed: Vec<u8> = row.get(c"private_key").ok_or(Refusal::KeyMissing)?;
-    let private = master::key()?.open(&sealed, &master::purpose(&kid))?;
+    let private = master::open(&sealed, &master::purpose(&kid))?;
     Ok(SigningKey::from_der(algorithm, &private)?.with_kid(kid))
 }
 
@@ -78,5 +105,5 @@ fn text(row: &Row, column: &std::ffi::CStr) -> Result<String, Refusal> {
 
 /// PostgreSQL counts microseconds since 2000.
 fn unix_seconds(time: TimestampWithTimeZone) -> i64 {
-    i64::from(time).div_euclid(1_000_000) + 946_684_800
+    i64::from(time).div_euclid(1_000_000).saturating_add(946_684_800)
 }

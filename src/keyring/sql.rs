@@ -1,7 +1,6 @@
 //! The SQL functions around keys; `sql/44_signing_key.sql` declares and grants them.
 
-use gatehouse_core::jwt::{Algorithm, SigningKey};
-use gatehouse_core::vault::NONCE_BYTES;
+use gatehouse_core::jwt::{Algorithm, ImportedKey, SigningKey};
 use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde_json::{Map, Value};
@@ -20,10 +19,43 @@ fn generate_signing_key(
     answer(|| {
         let algorithm: Algorithm = algorithm.parse()?;
         let key = SigningKey::generate(algorithm)?;
-        let private = master::key()?.seal(&key.private, &master::purpose(&key.kid), nonce())?;
+        let private = master::seal(&key.private, &master::purpose(&key.kid))?;
         let public = (!algorithm.is_symmetric()).then_some(JsonB(Value::Object(key.public_jwk)));
         Ok(TableIterator::once((key.kid, public, private)))
     })
+}
+
+/// `auth.read_signing_key(key, algorithm, kid, verify_only)`: a key from elsewhere in the form of a
+/// row. A secret that brings no name gets a random one.
+#[pg_extern(sql = false)]
+fn read_signing_key(
+    key: &str,
+    algorithm: &str,
+    kid: Option<&str>,
+    verify_only: bool,
+) -> TableIterator<
+    'static,
+    (name!(kid, String), name!(public_jwk, Option<JsonB>), name!(private_key, Option<Vec<u8>>)),
+> {
+    answer(|| {
+        let key = ImportedKey::parse(key, algorithm.parse()?, kid)?;
+        let kid =
+            key.kid.unwrap_or_else(|| uuid::Builder::from_random_bytes(random()).into_uuid().to_string());
+        // Of a secret the private half is all there is.
+        let keep = !verify_only || key.public_jwk.is_none();
+        let private = match key.private.filter(|_| keep) {
+            Some(private) => Some(master::seal(&private, &master::purpose(&kid))?),
+            None => None,
+        };
+        Ok(TableIterator::once((kid, key.public_jwk.map(|jwk| JsonB(Value::Object(jwk))), private)))
+    })
+}
+
+/// `auth.reseal(sealed, purpose, key_file)`: the same value sealed under the next master key; none
+/// when it is already.
+#[pg_extern(sql = false)]
+fn reseal(sealed: &[u8], purpose: &str, key_file: &str) -> Option<Vec<u8>> {
+    answer(|| master::reseal(sealed, purpose, std::path::Path::new(key_file)))
 }
 
 /// `auth.sign_access_token(claims)`: signs with the active key. `iss`, `aud`, `iat`, `nbf`, `exp`
@@ -69,10 +101,6 @@ unsafe extern "C-unwind" fn gatehouse_keyring_changed(_: pg_sys::FunctionCallInf
 extern "C-unwind" fn pg_finfo_gatehouse_keyring_changed() -> &'static pg_sys::Pg_finfo_record {
     const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
     &VERSION_1
-}
-
-fn nonce() -> [u8; NONCE_BYTES] {
-    random()
 }
 
 /// Bytes of the server's strong random source.

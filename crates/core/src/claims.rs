@@ -103,6 +103,18 @@ impl Claims {
         Self::from_object(&object, json.to_owned(), paths)
     }
 
+    /// Claims that were put together here, of what was verified otherwise: an API key's row, another
+    /// issuer's token after its mapping. Each is found under its own name and nowhere else.
+    ///
+    /// # Errors
+    /// - [`Error::TokenClaimInvalid`]: as in [`Claims::read`].
+    pub fn assemble(object: &Map<String, Value>) -> Result<Self> {
+        let own = |name: &str| vec![name.to_owned()];
+        let paths =
+            ClaimPaths { tenant: own("tenant_id"), role: own("role"), permissions: own("permissions") };
+        Self::from_object(object, Value::Object(object.clone()).to_string(), &paths)
+    }
+
     fn from_object(object: &Map<String, Value>, json: String, paths: &ClaimPaths) -> Result<Self> {
         if let Some((name, _)) = object.iter().find(|(name, value)| name.contains('\0') || has_nul(value)) {
             return Err(invalid(&name.replace('\0', "")));
@@ -140,6 +152,20 @@ impl Claims {
         Ok(())
     }
 
+    /// Takes `session_id` away: it names a session of somebody else.
+    ///
+    /// # Errors
+    /// - [`Error::TokenMalformed`]: the JSON text is no object; never after [`Claims::read`].
+    pub fn forget_session(&mut self) -> Result<()> {
+        self.session_id = None;
+        let mut object: Map<String, Value> =
+            serde_json::from_str(&self.json).map_err(|_| Error::TokenMalformed)?;
+        if object.remove("session_id").is_some() {
+            self.json = Value::Object(object).to_string();
+        }
+        Ok(())
+    }
+
     /// `sub` as a UUID, none when it is something else.
     #[must_use]
     pub fn user_id(&self) -> Option<Uuid> {
@@ -151,7 +177,7 @@ fn invalid(claim: &str) -> Error {
     Error::TokenClaimInvalid { claim: claim.into() }
 }
 
-fn find<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+pub(crate) fn find<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = object.get(path) {
         return Some(value);
     }
@@ -173,7 +199,7 @@ fn first<T>(
     Ok(None)
 }
 
-fn text(object: &Map<String, Value>, path: &str) -> Result<Option<String>> {
+pub(crate) fn text(object: &Map<String, Value>, path: &str) -> Result<Option<String>> {
     match find(object, path) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -187,7 +213,7 @@ fn id(object: &Map<String, Value>, path: &str) -> Result<Option<Uuid>> {
 }
 
 /// A list of strings, or one string of names separated by blanks (RFC 8693 §4.2 `scope`).
-fn list(object: &Map<String, Value>, path: &str) -> Result<Option<Vec<String>>> {
+pub(crate) fn list(object: &Map<String, Value>, path: &str) -> Result<Option<Vec<String>>> {
     match find(object, path) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.split_ascii_whitespace().map(str::to_owned).collect())),
@@ -238,6 +264,13 @@ mod tests {
         assert_eq!(read(&both).tenant_id.unwrap().to_string(), ACME);
         let nested = format!(r#"{{"app_metadata":{{"tenant_id":"{ACME}"}}}}"#);
         assert_eq!(read(&nested).tenant_id.unwrap().to_string(), ACME);
+    }
+
+    #[test]
+    fn a_foreign_session_is_forgotten_also_in_the_text() {
+        let mut claims = read(&format!(r#"{{"sub":"x","session_id":"{ALICE}"}}"#));
+        claims.forget_session().unwrap();
+        assert_eq!((claims.session_id, claims.json.as_str()), (None, r#"{"sub":"x"}"#));
     }
 
     #[test]

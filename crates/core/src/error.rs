@@ -9,6 +9,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Begins like an API key and is none: a typo, or cut.
+    #[error("the API key is malformed")]
+    ApiKeyMalformed,
+    /// No such API key, or it is revoked or expired, or its user or tenant may not act.
+    #[error("the API key is not valid")]
+    ApiKeyInvalid,
     /// The name is none of the supported password hash algorithms.
     #[error("unknown password hash algorithm; use \"bcrypt\" or \"argon2id\"")]
     HashAlgorithmUnknown,
@@ -23,7 +29,7 @@ pub enum Error {
     HashParametersOutOfRange,
     /// The hash is in none of the supported formats.
     #[error(
-        "unknown password hash format; supported are bcrypt, argon2id, argon2i, scrypt and pbkdf2-sha256/sha512"
+        "unknown password hash format; supported are bcrypt, argon2id, argon2i, scrypt, fbscrypt and pbkdf2-sha256/sha512"
     )]
     HashUnknownFormat,
     /// The cost is outside the accepted range of the algorithm.
@@ -141,6 +147,9 @@ pub enum Error {
     /// `nbf` or `iat` lies in the future.
     #[error("the token is not yet valid")]
     TokenNotYetValid,
+    /// The token names a database role that its issuer may not name, or none where one is needed.
+    #[error("the token's issuer may not name this role")]
+    TokenRoleNotAllowed,
     /// The session that the token belongs to has ended, or its user or tenant may not act.
     #[error("the token's session has ended")]
     TokenRevoked,

@@ -13,6 +13,8 @@
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`invitation`] | the token of an invitation |
+//! | [`api_key`] | what an API key is, and what it gives |
+//! | [`issuer`] | what is believed of another identity provider's token |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`throttle`] | how often something may be tried, and how long to wait after failures |
 //! | [`policy`] | what the expression of a policy looks at |
@@ -22,11 +24,13 @@
 //! | [`audit`], [`redact`] | the hash chain of audit events; no secret in the log |
 #![forbid(unsafe_code)]
 
+pub mod api_key;
 pub mod attempts;
 pub mod audit;
 pub mod claims;
 pub mod error;
 pub mod invitation;
+pub mod issuer;
 pub mod jwt;
 pub mod keyed_hash;
 pub mod one_time;

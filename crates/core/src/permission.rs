@@ -35,6 +35,24 @@ pub fn covers_all<G: AsRef<str>, W: AsRef<str>>(granted: &[G], wanted: &[W]) -> 
     wanted.iter().all(|wanted| granted.iter().any(|granted| covers(granted.as_ref(), wanted.as_ref())))
 }
 
+/// What two permissions have in common: what is covered by both. None when that is nothing.
+///
+/// ```
+/// use gatehouse_core::permission::meet;
+/// assert_eq!(meet("notes:*", "*:read").as_deref(), Some("notes:read"));
+/// assert_eq!(meet("notes:read", "notes:write"), None);
+/// ```
+#[must_use]
+pub fn meet(one: &str, other: &str) -> Option<String> {
+    let parts = |permission| if permission == "*" { Some(("*", "*")) } else { split(permission) };
+    let ((resource, action), (other_resource, other_action)) = (parts(one)?, parts(other)?);
+    let part = |one, other| match (one, other) {
+        ("*", any) | (any, "*") => Some(any),
+        (one, other) => (one == other).then_some(one),
+    };
+    Some(format!("{}:{}", part(resource, other_resource)?, part(action, other_action)?))
+}
+
 /// Whether the text is a well-formed permission: two non-empty parts of letters, digits, `_`, `-`,
 /// `.` or a lone `*`, with one colon between, up to 128 bytes.
 #[must_use]
@@ -55,7 +73,22 @@ fn is_part(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{covers, covers_all, is_well_formed};
+    use super::{covers, covers_all, is_well_formed, meet};
+
+    /// Whatever the meet covers, both cover; whatever both cover, the meet covers.
+    #[test]
+    fn what_is_common_is_covered_by_both() {
+        let parts = ["*", "notes", "files", "read"];
+        let all: Vec<_> = parts.iter().flat_map(|r| parts.map(|a| format!("{r}:{a}"))).collect();
+        for (one, other, wanted) in all
+            .iter()
+            .flat_map(|one| all.iter().map(move |other| (one, other)))
+            .flat_map(|(one, other)| all.iter().map(move |wanted| (one, other, wanted)))
+        {
+            let by_meet = meet(one, other).is_some_and(|meet| covers(&meet, wanted));
+            assert_eq!(by_meet, covers(one, wanted) && covers(other, wanted), "{one} {other} {wanted}");
+        }
+    }
 
     #[test]
     fn wildcards_stand_for_one_part() {

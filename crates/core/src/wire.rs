@@ -37,6 +37,8 @@ const fn internal(code: &'static str) -> Wire {
 impl From<&Error> for Wire {
     fn from(error: &Error) -> Self {
         match error {
+            Error::ApiKeyInvalid => token("api_key_invalid"),
+            Error::ApiKeyMalformed => token("api_key_malformed"),
             Error::AlgorithmUnknown => input("algorithm_unknown", KEY),
             Error::HashAlgorithmUnknown => input("hash_algorithm_unknown", HASH),
             Error::HashCostOutOfRange { .. } => input("hash_cost_out_of_range", HASH),
@@ -73,6 +75,7 @@ impl From<&Error> for Wire {
             Error::TokenKeyUnknown => token("token_key_unknown"),
             Error::TokenMalformed => token("token_malformed"),
             Error::TokenNotYetValid => token("token_not_yet_valid"),
+            Error::TokenRoleNotAllowed => token("token_role_not_allowed"),
             Error::TokenRevoked => token("token_revoked"),
             Error::TokenSignatureInvalid => token("token_signature_invalid"),
             Error::TokenTooLarge => token("token_too_large"),

@@ -28,7 +28,8 @@ pub struct Expectations<'a> {
     /// The claims that must be there; one that is `null` is not there.
     pub required: &'a [&'a str],
     /// The accepted `typ` headers, compared without regard to case and to a leading
-    /// `application/`. When empty, any `typ` and none is accepted.
+    /// `application/`. When empty, any `typ` and none is accepted; an empty name in the list
+    /// accepts a token without `typ`.
     pub types: &'a [&'a str],
     /// The present, in seconds since 1970-01-01T00:00:00Z.
     pub now: i64,

@@ -75,17 +75,15 @@ impl Header {
         &self.members
     }
 
-    /// Whether `typ` is one of the accepted ones; an empty list accepts any and none.
+    /// Whether `typ` is one of the accepted ones; an empty list accepts any and none, an empty name
+    /// in it a token without `typ`.
     ///
     /// # Source
     /// RFC 7515 §4.1.9: compared as a media type, the prefix `application/` may be left out.
     /// RFC 8725 §3.11: explicit typing.
     pub(super) fn has_type(&self, accepted: &[&str]) -> bool {
-        let given = self.typ().map(bare_type);
-        accepted.is_empty()
-            || given.is_some_and(|given| {
-                accepted.iter().any(|accepted| bare_type(accepted).eq_ignore_ascii_case(given))
-            })
+        let given = self.typ().map_or("", bare_type);
+        accepted.is_empty() || accepted.iter().any(|accepted| bare_type(accepted).eq_ignore_ascii_case(given))
     }
 }
 

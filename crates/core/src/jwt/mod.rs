@@ -45,7 +45,7 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use claims::{Expectations, MAX_LEEWAY};
 pub use header::{Header, MAX_KID_BYTES};
-pub use key::{GeneratedKey, KeySet, SigningKey, VerificationKey};
+pub use key::{GeneratedKey, ImportedKey, KeySet, SigningKey, VerificationKey};
 pub use sign::sign;
 pub use thumbprint::thumbprint;
 pub use verify::{Unverified, Verified, decode_unverified, verify};

@@ -14,8 +14,8 @@ use crate::{Error, Result};
 /// A token whose shape and header are right. Nothing that it says is known to be true.
 ///
 /// # Security
-/// Its payload is not even read as JSON before the signature is right, and its `Debug` shows the
-/// header only, since the rest would be the bearer's credential.
+/// But for the issuer, its payload is not even read as JSON before the signature is right, and its
+/// `Debug` shows the header only, since the rest would be the bearer's credential.
 pub struct Unverified<'a> {
     header: Header,
     signed: &'a str,
@@ -63,6 +63,16 @@ impl<'a> Unverified<'a> {
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.header.algorithm()
+    }
+
+    /// The issuer that the sender says it is; anything at all, and good for one thing: choosing
+    /// whose keys to verify with, whereupon `iss` is compared again.
+    #[must_use]
+    pub fn unverified_issuer(&self) -> Option<String> {
+        match json::parse_object(&self.payload).ok()?.remove("iss") {
+            Some(Value::String(issuer)) => Some(issuer),
+            _ => None,
+        }
     }
 
     /// Judges algorithm, signature, type and claims, in this order. Which key a `kid` stands for is

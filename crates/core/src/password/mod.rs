@@ -8,7 +8,7 @@
 //! | `settings` | which algorithm and cost new hashes take |
 //! | `text` | the one form in which a password is hashed |
 //! | `stored` | a stored hash, parsed: dispatch over the formats |
-//! | `bcrypt`, `argon2`, `scrypt`, `pbkdf2`, `phc` | one format each, and the syntax that the last three share |
+//! | `bcrypt`, `argon2`, `scrypt`, `firebase`, `pbkdf2`, `phc` | one format each, and the syntax that they share |
 //! | `policy`, `context`, `strength`, `reason` | whether a new password is good enough, and why not |
 //!
 //! # Security
@@ -18,6 +18,7 @@
 mod argon2;
 mod bcrypt;
 mod context;
+mod firebase;
 mod pbkdf2;
 mod phc;
 mod policy;
@@ -86,7 +87,8 @@ pub fn hash(password: &str, settings: &HashSettings, salt: &[u8; 16]) -> Result<
 /// Whether the password is the one that the stored hash was made of.
 ///
 /// Reads bcrypt (`$2a$`, `$2b$`, `$2y$`), argon2id and argon2i, scrypt and pbkdf2-sha256/sha512 in PHC
-/// form, and the last two in the form that Python's passlib writes. The NFKC form is tried first and
+/// form, the last two also in the form that Python's passlib writes, and Firebase's scrypt
+/// (`$fbscrypt$`). The NFKC form is tried first and
 /// then, where it differs, the text as given: other systems hash what was typed.
 ///
 /// An empty password, one with a NUL byte and one that is too long never match: the answer is

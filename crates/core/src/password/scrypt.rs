@@ -14,9 +14,7 @@ const MAX_FILLED_BYTES: u64 = 4 << 30;
 
 /// A parsed scrypt hash within the limits.
 pub(super) struct ScryptHash {
-    params: Params,
-    /// Bytes that one lane needs: 128 · N · r.
-    memory: usize,
+    work: Work,
     salt: Vec<u8>,
     digest: Vec<u8>,
 }
@@ -26,12 +24,11 @@ impl ScryptHash {
     pub(super) fn parse(rest: &str) -> Result<Self> {
         let [list, salt, digest] = phc::fields(rest)?;
         let [log_n, block_size, lanes] = phc::all_parameters(list, ["ln", "r", "p"])?;
-        let memory = affordable(log_n, block_size, lanes).ok_or(Error::HashParametersOutOfRange)?;
-        let params = u8::try_from(log_n)
-            .ok()
-            .and_then(|log_n| Params::new(log_n, block_size, lanes).ok())
-            .ok_or(Error::HashParametersOutOfRange)?;
-        Ok(Self { params, memory, salt: Dialect::Phc.salt(salt, 0)?, digest: Dialect::Phc.digest(digest)? })
+        Ok(Self {
+            work: Work::affordable(log_n, block_size, lanes)?,
+            salt: Dialect::Phc.salt(salt, 0)?,
+            digest: Dialect::Phc.digest(digest)?,
+        })
     }
 
     pub(super) fn digest(&self) -> &[u8] {
@@ -39,10 +36,36 @@ impl ScryptHash {
     }
 
     pub(super) fn compute(&self, password: &[u8]) -> Result<Vec<u8>> {
+        self.work.derive(password, &self.salt, self.digest.len())
+    }
+}
+
+/// scrypt with parameters within the limits.
+pub(super) struct Work {
+    params: Params,
+    /// Bytes that one lane needs: 128 · N · r.
+    memory: usize,
+}
+
+impl Work {
+    /// # Errors
+    /// `HashParametersOutOfRange`.
+    pub(super) fn affordable(log_n: u32, block_size: u32, lanes: u32) -> Result<Self> {
+        let memory = affordable(log_n, block_size, lanes).ok_or(Error::HashParametersOutOfRange)?;
+        let params = u8::try_from(log_n)
+            .ok()
+            .and_then(|log_n| Params::new(log_n, block_size, lanes).ok())
+            .ok_or(Error::HashParametersOutOfRange)?;
+        Ok(Self { params, memory })
+    }
+
+    /// # Errors
+    /// `HashOutOfMemory`.
+    pub(super) fn derive(&self, password: &[u8], salt: &[u8], length: usize) -> Result<Vec<u8>> {
         self.probe_memory()?;
-        let mut digest = vec![0; self.digest.len()];
-        scrypt::scrypt(password, &self.salt, &self.params, &mut digest).map_err(|_| Error::HashMalformed)?;
-        Ok(digest)
+        let mut derived = vec![0; length];
+        scrypt::scrypt(password, salt, &self.params, &mut derived).map_err(|_| Error::HashMalformed)?;
+        Ok(derived)
     }
 
     /// Asks for the memory and gives it back, because the library's own allocation can not fail

@@ -4,6 +4,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::argon2::Argon2Hash;
 use super::bcrypt::{self, BcryptHash};
+use super::firebase::FirebaseHash;
 use super::pbkdf2::Pbkdf2Hash;
 use super::scrypt::ScryptHash;
 use super::{Algorithm, HashSettings, MAX_PASSWORD_BYTES};
@@ -17,6 +18,7 @@ const MAX_HASH_BYTES: usize = 512;
 pub(super) enum Stored {
     Argon2(Argon2Hash),
     Bcrypt(BcryptHash),
+    Firebase(FirebaseHash),
     Pbkdf2(Pbkdf2Hash),
     Scrypt(ScryptHash),
 }
@@ -33,6 +35,7 @@ impl Stored {
         match format {
             "2a" | "2b" | "2y" => BcryptHash::parse(format, rest).map(Self::Bcrypt),
             "argon2i" | "argon2id" => Argon2Hash::parse(format, rest).map(Self::Argon2),
+            "fbscrypt" => FirebaseHash::parse(rest).map(Self::Firebase),
             "pbkdf2-sha256" | "pbkdf2-sha512" => Pbkdf2Hash::parse(format, rest).map(Self::Pbkdf2),
             "scrypt" => ScryptHash::parse(rest).map(Self::Scrypt),
             _ => Err(Error::HashUnknownFormat),
@@ -43,7 +46,7 @@ impl Stored {
     pub(super) fn max_password_bytes(&self) -> usize {
         match self {
             Self::Bcrypt(_) => bcrypt::MAX_BYTES,
-            Self::Argon2(_) | Self::Pbkdf2(_) | Self::Scrypt(_) => MAX_PASSWORD_BYTES,
+            Self::Argon2(_) | Self::Firebase(_) | Self::Pbkdf2(_) | Self::Scrypt(_) => MAX_PASSWORD_BYTES,
         }
     }
 
@@ -55,6 +58,7 @@ impl Stored {
         let (expected, computed) = match self {
             Self::Argon2(hash) => (hash.digest(), hash.compute(password)?),
             Self::Bcrypt(hash) => (hash.digest(), hash.compute(password)),
+            Self::Firebase(hash) => (hash.digest(), hash.compute(password)?),
             Self::Pbkdf2(hash) => (hash.digest(), hash.compute(password)),
             Self::Scrypt(hash) => (hash.digest(), hash.compute(password)?),
         };

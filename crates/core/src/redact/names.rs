@@ -5,9 +5,10 @@
 
 /// Functions of schema `auth` that take and give nothing secret: policies and views are full of
 /// them, and what they are compared with may stay in the log.
-const HARMLESS: [&str; 25] = [
+const HARMLESS: [&str; 26] = [
     "aal",
     "claims",
+    "deny",
     "email",
     "explain_access",
     "has_permission",
@@ -34,8 +35,9 @@ const HARMLESS: [&str; 25] = [
 ];
 
 /// Functions that take or give secrets, for calls without the schema in front.
-pub const SECRET: [&str; 85] = [
+pub const SECRET: [&str; 89] = [
     "accept_invitation",
+    "account_of",
     "address_subject",
     "admin_create_user",
     "admin_update_user",
@@ -70,6 +72,7 @@ pub const SECRET: [&str; 85] = [
     "keyed_hash",
     "mail_token",
     "make_api_key",
+    "make_invitation_token",
     "match_new_address",
     "match_totp",
     "mint_session_token",
@@ -81,6 +84,7 @@ pub const SECRET: [&str; 85] = [
     "next_refresh_token",
     "open_session",
     "password_needs_rehash",
+    "password_refusal",
     "password_words",
     "read_code",
     "read_link_token",
@@ -112,6 +116,7 @@ pub const SECRET: [&str; 85] = [
     "unenroll_factor",
     "unseal",
     "update_jwks",
+    "update_refusal",
     "update_user",
     "verify",
     "verify_credential",

@@ -1,6 +1,7 @@
 //! Private keys written down: as JWK members and as PKCS #8.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::PublicKey;
 use aws_lc_rs::signature::KeyPair as _;
 use serde_json::{Map, Value};
 
@@ -26,14 +27,7 @@ impl Signer {
             Self::Hmac(secret) => Map::from_iter([member("kty", "oct"), coded("k", secret.bytes().expose())]),
             Self::P256(pair) => ec_members("P-256", pair.public_key().as_ref()),
             Self::P384(pair) => ec_members("P-384", pair.public_key().as_ref()),
-            Self::Rsa(pair) => {
-                let public = pair.public_key();
-                Map::from_iter([
-                    member("kty", "RSA"),
-                    coded("n", public.modulus().big_endian_without_leading_zero()),
-                    coded("e", public.exponent().big_endian_without_leading_zero()),
-                ])
-            }
+            Self::Rsa(pair) => rsa_members(pair.public_key()),
         }
     }
 
@@ -49,8 +43,17 @@ impl Signer {
     }
 }
 
+pub(super) fn rsa_members(key: &PublicKey) -> Map<String, Value> {
+    let coded = |bytes: &[u8]| Value::from(base64url::encode(bytes));
+    Map::from_iter([
+        ("kty".to_owned(), Value::from("RSA")),
+        ("n".to_owned(), coded(key.modulus().big_endian_without_leading_zero())),
+        ("e".to_owned(), coded(key.exponent().big_endian_without_leading_zero())),
+    ])
+}
+
 /// The x and y of an uncompressed point (SEC 1 §2.3.3).
-fn ec_members(curve: &str, point: &[u8]) -> Map<String, Value> {
+pub(super) fn ec_members(curve: &str, point: &[u8]) -> Map<String, Value> {
     let coordinates = point.get(1..).unwrap_or_default();
     let (x, y) = coordinates.split_at(coordinates.len() / 2);
     Map::from_iter([

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 mod der;
 mod export;
 mod hmac;
+mod import;
 mod jwk;
 mod pem;
 mod per_hash;
@@ -19,6 +20,7 @@ mod set;
 mod signer;
 mod verifier;
 
+pub use import::ImportedKey;
 use jwk::{Jwk, Operation};
 use pem::Block;
 pub use set::KeySet;

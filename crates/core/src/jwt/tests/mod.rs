@@ -9,6 +9,7 @@ use crate::wire::Wire;
 
 mod claim_rules;
 mod header_attacks;
+mod import;
 mod key_rules;
 mod key_sets;
 mod openssl;

@@ -142,3 +142,38 @@ fn two_implementations_of_bcrypt_agree() {
         assert_eq!(verify(password, &stored), Ok(true), "{length} bytes: {stored}");
     }
 }
+
+/// The example of firebase/scrypt's README.
+const FIREBASE: &str = "$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk=jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==";
+
+#[test]
+fn firebases_own_example_verifies() {
+    assert_eq!(verify("user1password", FIREBASE), Ok(true));
+    assert_eq!(verify("user2password", FIREBASE), Ok(false));
+    assert_eq!(crate::password::needs_rehash(FIREBASE, &HashSettings::default()), Ok(true));
+}
+
+#[test]
+fn a_firebase_hash_that_is_cut_or_asks_for_too_much_is_refused() {
+    use crate::Error::{HashMalformed, HashParametersOutOfRange};
+    for (from, to, error) in [
+        ("v=1,", "v=2,", HashMalformed),
+        ("v=1,", "", HashMalformed),
+        ("p=1,", "p=1,p=1,", HashMalformed),
+        ("n=14", "n=x", HashMalformed),
+        ("n=14", "n=32", HashParametersOutOfRange),
+        ("r=8", "r=4294967295", HashParametersOutOfRange),
+        ("p=1", "p=0", HashParametersOutOfRange),
+        ("WmXA==$", "$", HashMalformed),
+        ("42xEC", "42xE!", HashMalformed),
+        ("$42xEC+ixf3L2lw==", "$", HashMalformed),
+        ("uid5lQ==", "", HashMalformed),
+        ("ss=Bw==,", "zz=1,", HashMalformed),
+    ] {
+        let changed = FIREBASE.replacen(from, to, 1);
+        assert_ne!(changed, FIREBASE);
+        assert_eq!(verify("user1password", &changed), Err(error), "{changed}");
+    }
+    // Without a separator it is another hash, and still one.
+    assert_eq!(verify("user1password", &FIREBASE.replacen("ss=Bw==,", "", 1)), Ok(false));
+}
