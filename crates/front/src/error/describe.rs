@@ -59,8 +59,8 @@ impl Error {
             Self::AmbiguousEmbed { .. }
             | Self::AmbiguousRoutine(_)
             | Self::ColumnNotFound { .. }
-            | Self::NoRelationship { .. }
-            | Self::RoutineNotFound { .. }
+            | Self::NoRelationship(_)
+            | Self::RoutineNotFound(_)
             | Self::TableNotFound { .. } => self.of_schema(),
             Self::InvalidToken(problem) => {
                 Description::new(StatusCode::UNAUTHORIZED, problem.code(), problem.message())

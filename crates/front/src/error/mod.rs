@@ -89,20 +89,8 @@ pub(crate) enum Error {
         relation: String,
         column: String,
     },
-    NoRelationship {
-        origin: String,
-        target: String,
-        schema: String,
-        hint: Option<String>,
-        /// What was probably meant, and instead of what.
-        meant: Option<(String, String)>,
-    },
-    RoutineNotFound {
-        name: Name,
-        given: Vec<String>,
-        posted: Option<MediaType>,
-        meant: Option<String>,
-    },
+    NoRelationship(Box<MissingRelationship>),
+    RoutineNotFound(Box<MissingRoutine>),
     TableNotFound {
         schema: String,
         name: String,
@@ -114,6 +102,28 @@ pub(crate) enum Error {
     TokenRequired,
     // The front itself.
     Internal(&'static str),
+}
+
+/// Two relations that nothing relates.
+#[derive(Debug)]
+pub(crate) struct MissingRelationship {
+    pub(crate) origin: String,
+    pub(crate) target: String,
+    pub(crate) schema: String,
+    pub(crate) hint: Option<String>,
+    /// What was probably meant, and instead of what.
+    pub(crate) meant: Option<(String, String)>,
+}
+
+/// A function that takes no such arguments.
+#[derive(Debug)]
+pub(crate) struct MissingRoutine {
+    pub(crate) name: Name,
+    /// The names of the arguments.
+    pub(crate) given: Vec<String>,
+    /// The type of the body, if there was one.
+    pub(crate) posted: Option<MediaType>,
+    pub(crate) meant: Option<String>,
 }
 
 /// What is wrong with a token.

@@ -4,9 +4,9 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::sqlstate::INTERNAL;
-use super::{Description, Error};
+use super::{Description, Error, MissingRelationship, MissingRoutine};
 use crate::request::MediaType;
-use crate::schema_cache::{Junction, Key, Kind, Name, Relationship, Routine};
+use crate::schema_cache::{Junction, Key, Kind, Relationship, Routine};
 
 impl Error {
     pub(super) fn of_schema(&self) -> Description {
@@ -20,10 +20,8 @@ impl Error {
                 "PGRST204",
                 format!("Could not find the '{column}' column of '{relation}' in the schema cache"),
             ),
-            Self::NoRelationship { .. } => self.no_relationship(),
-            Self::RoutineNotFound { name, given, posted, meant } => {
-                routine_not_found(name, given, posted.as_ref(), meant.as_deref())
-            }
+            Self::NoRelationship(missing) => no_relationship(missing),
+            Self::RoutineNotFound(missing) => routine_not_found(missing),
             Self::TableNotFound { schema, name, meant } => {
                 let message = format!("Could not find the table '{schema}.{name}' in the schema cache");
                 let mut description = Description::new(StatusCode::NOT_FOUND, "PGRST205", message);
@@ -34,23 +32,20 @@ impl Error {
             _ => Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRSTX00", INTERNAL),
         }
     }
+}
 
-    fn no_relationship(&self) -> Description {
-        let Self::NoRelationship { origin, target, schema, hint, meant } = self else {
-            return Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRSTX00", INTERNAL);
-        };
-        let message =
-            format!("Could not find a relationship between '{origin}' and '{target}' in the schema cache");
-        let by = hint.as_ref().map(|hint| format!(" using the hint '{hint}'")).unwrap_or_default();
-        let mut description =
-            Description::new(StatusCode::BAD_REQUEST, "PGRST200", message).details(format!(
-                "Searched for a foreign key relationship between '{origin}' and '{target}'{by} in the schema \
-             '{schema}', but no matches were found."
-            ));
-        description.hint =
-            meant.as_ref().map(|(meant, wrong)| format!("Perhaps you meant '{meant}' instead of '{wrong}'."));
-        description
-    }
+fn no_relationship(missing: &MissingRelationship) -> Description {
+    let MissingRelationship { origin, target, schema, hint, meant } = missing;
+    let message =
+        format!("Could not find a relationship between '{origin}' and '{target}' in the schema cache");
+    let by = hint.as_ref().map(|hint| format!(" using the hint '{hint}'")).unwrap_or_default();
+    let mut description = Description::new(StatusCode::BAD_REQUEST, "PGRST200", message).details(format!(
+        "Searched for a foreign key relationship between '{origin}' and '{target}'{by} in the schema \
+         '{schema}', but no matches were found."
+    ));
+    description.hint =
+        meant.as_ref().map(|(meant, wrong)| format!("Perhaps you meant '{meant}' instead of '{wrong}'."));
+    description
 }
 
 fn ambiguous_embed(origin: &str, target: &str, candidates: &[Relationship]) -> Description {
@@ -121,12 +116,9 @@ fn ambiguous_routine(candidates: &[Routine]) -> Description {
     )
 }
 
-fn routine_not_found(
-    name: &Name,
-    given: &[String],
-    posted: Option<&MediaType>,
-    meant: Option<&str>,
-) -> Description {
+fn routine_not_found(missing: &MissingRoutine) -> Description {
+    let MissingRoutine { name, given, posted, meant } = missing;
+    let posted = posted.as_ref();
     let function = format!("{}.{}", name.schema, name.name);
     // Such a body is one argument without a name.
     let whole = match posted {
@@ -149,6 +141,7 @@ fn routine_not_found(
         "Searched for the function {function}{searched}, but no matches were found in the schema cache."
     ));
     description.hint = meant
+        .as_ref()
         .filter(|_| whole.is_none())
         .map(|meant| format!("Perhaps you meant to call the function {meant}"));
     description

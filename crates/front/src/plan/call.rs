@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::read::{Condition, Root};
 use super::{Context, Output, ReadNode, negotiate};
-use crate::error::Error;
+use crate::error::{Error, MissingRoutine};
 use crate::request::{ApiRequest, CallMethod, MediaType, Payload, Preferences};
 use crate::schema_cache::{Name, Parameter, Routine, Volatility, closest};
 
@@ -141,12 +141,12 @@ fn not_found(
             closest(&wanted, signatures.iter().map(String::as_str)).or(signatures.first().map(|s| &**s));
         meant.map(|signature| format!("{name}{signature}"))
     };
-    Error::RoutineNotFound {
+    Error::RoutineNotFound(Box::new(MissingRoutine {
         name: Name::new(schema, name),
         given,
         posted: posted.cloned(),
         meant: meant.map(|meant| format!("{schema}.{meant}")),
-    }
+    }))
 }
 
 fn signature(routine: &Routine) -> String {

@@ -1,6 +1,6 @@
 //! Looking up relations and relationships, and what to say when there is none or more than one.
 
-use crate::error::Error;
+use crate::error::{Error, MissingRelationship};
 use crate::schema_cache::{Key, Kind, Name, Relation, Relationship, SchemaCache, closest};
 
 pub(super) fn relation<'a>(cache: &'a SchemaCache, schema: &str, name: &str) -> Result<&'a Relation, Error> {
@@ -86,11 +86,11 @@ fn not_found(cache: &SchemaCache, schema: &str, origin: &str, target: &str, hint
         let meant = closest(origin, names.map(|relation| relation.name.name.as_str()));
         meant.filter(|name| *name != origin).map(|name| (name.to_owned(), origin.to_owned()))
     };
-    Error::NoRelationship {
+    Error::NoRelationship(Box::new(MissingRelationship {
         origin: origin.to_owned(),
         target: target.to_owned(),
         schema: schema.to_owned(),
         hint: hint.map(str::to_owned),
         meant,
-    }
+    }))
 }

@@ -48,7 +48,7 @@ pub(super) fn call(sql: &mut Statement, plan: &CallPlan<'_>) {
                     sql.typed(oid::BYTEA, hexadecimal(body).into());
                 }
                 other => {
-                    sql.value(body.clone()).text("::").from_catalog(other);
+                    sql.value(body.clone()).text("::").catalog_text(other);
                 }
             });
         }
@@ -79,7 +79,7 @@ fn direct(sql: &mut Statement, parameter: &Parameter, value: &Passed) {
         Passed::One(value) => sql.value(value.clone()),
         Passed::Several(values) => sql.typed(oid::TEXT_ARRAY, array(values).into()),
     };
-    sql.text("::").from_catalog(&parameter.open_type);
+    sql.text("::").catalog_text(&parameter.open_type);
 }
 
 /// `bytea` as text: Postgres reads `\x` and hexadecimal digits.

@@ -51,7 +51,7 @@ pub(super) fn written(sql: &mut Statement, rows: &Rows<'_>) {
         sql.text(" (").list(", ", &rows.columns, |sql, target| {
             // Of a column with a representation the JSON itself goes into the function.
             let data_type = target.transform.map_or(&*target.column.nominal_type, |_| "json");
-            sql.identifier(&target.column.name).text(" ").from_catalog(data_type);
+            sql.identifier(&target.column.name).text(" ").catalog_text(data_type);
         });
         sql.text(")");
     }
@@ -68,7 +68,7 @@ pub(super) fn arguments(sql: &mut Statement, parameters: &[&Parameter], json: &B
     sql.text(" from pg_catalog.");
     sql.text(if is_object(json) { "json_to_record(" } else { "json_to_recordset(" });
     sql.text("payload.json_data) as item (").list(", ", parameters, |sql, parameter| {
-        sql.identifier(&parameter.name).text(" ").from_catalog(&parameter.open_type);
+        sql.identifier(&parameter.name).text(" ").catalog_text(&parameter.open_type);
     });
     sql.text(") limit 1) pgrst_body");
 }
@@ -84,7 +84,7 @@ fn defaults(sql: &mut Statement, columns: &[Target<'_>], object: bool) {
             target.column.default_value.as_ref().map(|default| (&target.column.name, default))
         });
         sql.text("jsonb_build_object(").list(", ", given.by_ref(), |sql, (name, default)| {
-            sql.literal(name).text(", ").from_catalog(default);
+            sql.literal(name).text(", ").catalog_text(default);
         });
         sql.text(")");
     };

@@ -57,7 +57,7 @@ impl Statement {
 
     /// Appends text that Postgres itself wrote into the catalog's answer: the name of a type, the
     /// expression of a default.
-    pub(super) fn from_catalog(&mut self, text: &str) -> &mut Self {
+    pub(super) fn catalog_text(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
         self
     }

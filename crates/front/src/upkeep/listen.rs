@@ -31,7 +31,10 @@ pub(super) async fn run(app: Arc<App>, ask: mpsc::Sender<Reload>) {
                 tracing::warn!(%error, channel, "not listening");
                 return;
             }
-            Err(_) => pause = (pause * 2).min(LONGEST_PAUSE),
+            Err(_) => {
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                lost = true;
+            }
         }
         app.mark_stale();
         sleep(jittered(pause)).await;

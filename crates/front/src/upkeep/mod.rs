@@ -44,17 +44,29 @@ pub(crate) async fn run(app: Arc<App>) -> Result<(), UpkeepError> {
     let (ask, mut asked) = mpsc::channel(16);
     tokio::spawn(signals(ask.clone()));
     tokio::spawn(tidy(Arc::clone(&app)));
-    read_config(&app).await?;
-    read_schema(&app, &mut asked).await?;
+    // Before anything is read, so that no change goes by unheard.
     tokio::spawn(listen::run(Arc::clone(&app), ask));
-    while let Some(reload) = asked.recv().await {
-        let result = match reload {
-            Reload::Config => read_config(&app).await,
-            Reload::Schema => read_schema(&app, &mut asked).await,
-        };
-        if let Err(error) = result {
+    read_config(&app).await?;
+    read_schema(&app).await?;
+    while let Some(first) = asked.recv().await {
+        // What was asked for before it is read now, does not have to be read again.
+        let mut all = vec![first];
+        while let Ok(more) = asked.try_recv() {
+            all.push(more);
+        }
+        if let Err(error) = reload(&app, &all).await {
             tracing::error!(%error, "what is known of the database stays as it was");
         }
+    }
+    Ok(())
+}
+
+async fn reload(app: &App, what: &[Reload]) -> Result<(), UpkeepError> {
+    if what.contains(&Reload::Config) {
+        read_config(app).await?;
+    }
+    if what.contains(&Reload::Schema) {
+        read_schema(app).await?;
     }
     Ok(())
 }
@@ -97,9 +109,8 @@ async fn read_config(app: &App) -> Result<(), UpkeepError> {
     Ok(())
 }
 
-/// Requests go on with the old schema cache until there is a new one. What is asked for meanwhile
-/// does not have to be done twice.
-async fn read_schema(app: &App, asked: &mut mpsc::Receiver<Reload>) -> Result<(), UpkeepError> {
+/// Requests go on with the old schema cache until there is a new one.
+async fn read_schema(app: &App) -> Result<(), UpkeepError> {
     app.mark_stale();
     let config = app.config();
     let scope = Scope {
@@ -108,18 +119,11 @@ async fn read_schema(app: &App, asked: &mut mpsc::Receiver<Reload>) -> Result<()
         hoisted_settings: &config.hoisted_settings,
     };
     let begun = Instant::now();
-    let mut more = Vec::new();
     let cache = patiently(|| schema_cache::load(app.database.pool(), scope)).await;
-    while let Ok(reload) = asked.try_recv() {
-        more.push(reload);
-    }
     let cache = cache.inspect_err(|_| app.metrics.load_failed())?;
     app.metrics.loaded(begun.elapsed());
     tracing::info!(relations = cache.len(), "schema cache loaded");
     app.set_schema_cache(cache);
-    if more.contains(&Reload::Config) {
-        read_config(app).await?;
-    }
     Ok(())
 }
 
