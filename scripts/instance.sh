@@ -94,6 +94,13 @@ instance_up() {
     write_env
 }
 
+# Throws the data away, so that the next instance_up starts from nothing; programs stay.
+instance_forget() {
+    instance_down
+    [ ! -e "$STATE/data" ] || find "$(readlink -f "$STATE/data")" -mindepth 1 -delete
+    rm -f "$STATE/secrets" "$STATE/env"
+}
+
 demo() {
     sql -At -c "select 1 from auth.tenant where slug = 'acme'" | grep -q 1 && return 0
     step "making the demo: tenants acme and globex, users alice and bob"

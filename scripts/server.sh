@@ -3,7 +3,6 @@
 # A PostgreSQL installation finds its files relative to its programs, so a copy of it can have
 # libraries of its own. Nothing is installed into the system's, nor into one that runs.
 
-PGDATA_DIR() { echo "$STATE/data"; }
 pg() { echo "$STATE/server/bin/$1"; }
 
 # Moves the state to where the server's user can reach it, if it can not reach the checkout.
@@ -22,29 +21,42 @@ place_state() {
 }
 
 # Copies the programs; headers and documentation stay behind.
+#
+# Two folders deep, with the libraries beside: servers that come as a Python wheel look for theirs
+# three folders above each program.
 make_server() {
-    local stamp="$("$PG_CONFIG" --version) $PG_CONFIG" bin share lib common prefix
-    local where
+    local where stamp prefix folder programs
+    stamp="$("$PG_CONFIG" --version) $PG_CONFIG 2"
     where=$(readlink -f "$STATE/server" || echo "$STATE/server")
     [ "$(cat "$where/.made-from" 2>/dev/null || true)" = "$stamp" ] && return 0
     step "copying $("$PG_CONFIG" --version) for this checkout"
     server_running && stop_server
-    rm -rf "${where:?}/"* "$where/.made-from"
-    mkdir -p "$where"
-    bin=$("$PG_CONFIG" --bindir) share=$("$PG_CONFIG" --sharedir) lib=$("$PG_CONFIG" --pkglibdir)
-    # The longest common folder of the three is the prefix that PostgreSQL relocates.
-    prefix=$(printf '%s\n%s\n%s\n' "$bin/" "$share/" "$lib/" | sed -e 'N;N;s/^\(.*\/\).*\n\1.*\n\1.*$/\1/')
-    common=${prefix%/}
-    for folder in "$bin" "$share" "$lib"; do
-        mkdir -p "$where${folder#"$common"}"
-        cp -a "$folder/." "$where${folder#"$common"}/"
+    find "$where" -mindepth 1 -delete 2>/dev/null || true
+    programs=$where/package/install
+    mkdir -p "$programs"
+    prefix=$(common_folder "$("$PG_CONFIG" --bindir)" "$("$PG_CONFIG" --sharedir)" "$("$PG_CONFIG" --pkglibdir)")
+    for folder in "$("$PG_CONFIG" --bindir)" "$("$PG_CONFIG" --sharedir)" "$("$PG_CONFIG" --pkglibdir)"; do
+        mkdir -p "$programs${folder#"$prefix"}"
+        cp -a "$folder/." "$programs${folder#"$prefix"}/"
     done
-    # Wheels keep the libraries they bring next to the package, found relative to the programs.
-    rm -rf "$where${lib#"$common"}/bitcode" "$where${lib#"$common"}/pgxs"
-    ln -sfn ".${bin#"$common"}" "$where/bin.link"
-    [ -e "$where/bin" ] || ln -sfn ".${bin#"$common"}" "$where/bin"
-    rm -f "$where/bin.link"
+    rm -rf "$programs$(relative --pkglibdir)/bitcode" "$programs$(relative --pkglibdir)/pgxs"
+    for folder in "$prefix"/../../*.libs; do
+        [ ! -d "$folder" ] || cp -a "$folder" "$where/"
+    done
+    ln -sfn "package/install$(relative --bindir)" "$where/bin"
     printf '%s' "$stamp" >"$where/.made-from"
+}
+
+# What pg_config tells, below the prefix that PostgreSQL relocates.
+relative() {
+    local folder
+    folder=$("$PG_CONFIG" "$1")
+    echo "${folder#"$(common_folder "$("$PG_CONFIG" --bindir)" "$("$PG_CONFIG" --sharedir)" "$("$PG_CONFIG" --pkglibdir)")"}"
+}
+
+# The longest folder that all three are in.
+common_folder() {
+    printf '%s/\n%s/\n%s/\n' "$@" | sed -e 'N;N;s/^\(.*\)\/.*\n\1\/.*\n\1\/.*$/\1/'
 }
 
 # install_extension FOLDER: puts a built extension in; stops the server first if it differs.

@@ -49,7 +49,7 @@ language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
     insert into auth.audit_event (event, outcome, user_id, tenant_id, session_id, ip, user_agent, detail)
-    values ($1, $2, $3, $4, $5, inet_client_addr(), auth.request_user_agent(), $6)
+    values ($1, $2, $3, $4, $5, auth.request_ip(), auth.request_user_agent(), $6)
 $$;
 revoke all on function auth.record_event(text, text, uuid, uuid, uuid, jsonb) from public;
 comment on function auth.record_event(text, text, uuid, uuid, uuid, jsonb) is 'Internal: writes an audit event.';

@@ -44,7 +44,7 @@ declare
 begin
     with session as (
         insert into auth.session (user_id, tenant_id, amr, ip, user_agent)
-        values (open_session."user".id, open_session.tenant_id, amr, inet_client_addr(), auth.request_user_agent())
+        values (open_session."user".id, open_session.tenant_id, amr, auth.request_ip(), auth.request_user_agent())
         returning id
     ), membership as (
         update auth.membership set last_active_at = now()

@@ -17,11 +17,11 @@ begin
         language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
         as $body$
         declare
-            claims jsonb;
+            verified jsonb;
         begin
             -- pgjwt asks for no exp; a token that has one must be in time.
-            claims := auth.jwt_verify(token, secret, array[algorithm], required => '{}');
-            return query select d.header::json, claims::json, true from auth.jwt_decode_unverified(token) as d;
+            verified := auth.jwt_verify(token, secret, array[algorithm], required => '{}');
+            return query select d.header::json, verified::json, true from auth.jwt_decode_unverified(token) as d;
         exception
             -- False, never null; and no payload that nobody signed.
             when invalid_authorization_specification then

@@ -7,7 +7,7 @@ use gatehouse_core::claims::Claims;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
-use crate::catalog::Table;
+use crate::catalog::{Key, Table};
 use crate::report::{Refusal, answer};
 use crate::{keyring, sealed};
 
@@ -55,11 +55,12 @@ pub(crate) fn verify(token: Option<&str>) -> Result<Claims, Refusal> {
 fn refuse_ended_session(claims: &Claims) -> Result<(), Refusal> {
     let Some(session) = claims.session_id else { return Ok(()) };
     let user = claims.user_id();
-    let alive = Table::open(c"session")?.by_id(c"session_pkey", session.as_bytes(), |row| {
-        let owner = row.get::<pgrx::Uuid>(c"user_id").map(|id| *id.as_bytes());
-        let ended = row.get::<TimestampWithTimeZone>(c"ended_at").is_some();
-        !ended && owner == user.map(uuid::Uuid::into_bytes)
-    })?;
+    let alive =
+        Table::open(c"session")?.find(c"session_pkey", &[(c"id", Key::Uuid(session.as_bytes()))], |row| {
+            let owner = row.get::<pgrx::Uuid>(c"user_id").map(|id| *id.as_bytes());
+            let ended = row.get::<TimestampWithTimeZone>(c"ended_at").is_some();
+            !ended && owner == user.map(uuid::Uuid::into_bytes)
+        })?;
     if alive == Some(true) { Ok(()) } else { Err(Error::TokenRevoked.into()) }
 }
 

@@ -12,6 +12,31 @@ use crate::report::Refusal;
 #[expect(clippy::cast_possible_truncation, reason = "strategies are numbered 1 to 5")]
 const EQUAL: pg_sys::StrategyNumber = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
 
+/// What a column of an index must equal.
+#[derive(Clone, Copy)]
+pub(crate) enum Key<'a> {
+    /// A column of type text with collation "C": the order of its index is that of the bytes.
+    Text(&'a str),
+    /// A column of type uuid.
+    Uuid(&'a [u8; 16]),
+}
+
+impl Key<'_> {
+    /// Points at the key, which must outlive the scan; a text is copied to the current memory context.
+    fn scan_key(self, column: pg_sys::AttrNumber) -> pg_sys::ScanKeyData {
+        let mut scan_key = pg_sys::ScanKeyData::default();
+        let (function, value) = match self {
+            Self::Text(text) => {
+                (pg_sys::F_TEXTEQ, pgrx::IntoDatum::into_datum(text).unwrap_or(pg_sys::Datum::from(0)))
+            }
+            Self::Uuid(id) => (pg_sys::F_UUID_EQ, pg_sys::Datum::from(id.as_ptr())),
+        };
+        // SAFETY: the function compares two values of the column's type.
+        unsafe { pg_sys::ScanKeyInit(&raw mut scan_key, column, EQUAL, function.into(), value) };
+        scan_key
+    }
+}
+
 /// A table of schema `auth`, open for reading.
 pub(crate) struct Table {
     relation: pg_sys::Relation,
@@ -59,29 +84,19 @@ impl Table {
         self.scan(pg_sys::InvalidOid, &mut [], |row| visit(row).map(|()| true))
     }
 
-    /// The row whose first column of the unique index `index`, a uuid, is `key`; none when `read`
-    /// is not called.
-    pub(crate) fn by_id<T>(
+    /// The first row whose columns equal the keys, in the order of the columns of the index;
+    /// none when `read` is not called.
+    pub(crate) fn find<T>(
         &self,
         index: &CStr,
-        key: &[u8; 16],
+        keys: &[(&CStr, Key<'_>)],
         read: impl FnOnce(&Row) -> T,
     ) -> Result<Option<T>, Refusal> {
         let index = relation(index)?;
-        let mut scan_key = pg_sys::ScanKeyData::default();
-        // SAFETY: the key outlives the scan; uuid_eq compares two uuids.
-        unsafe {
-            let first = self.column(c"id");
-            pg_sys::ScanKeyInit(
-                &raw mut scan_key,
-                first,
-                EQUAL,
-                pg_sys::F_UUID_EQ.into(),
-                pg_sys::Datum::from(key.as_ptr()),
-            );
-        }
+        let mut scan_keys: Vec<_> =
+            keys.iter().map(|(column, key)| key.scan_key(self.column(column))).collect();
         let (mut found, mut read) = (None, Some(read));
-        self.scan(index, &mut [scan_key], |row| {
+        self.scan(index, &mut scan_keys, |row| {
             found = read.take().map(|read| read(row));
             Ok::<_, Refusal>(false)
         })?;

@@ -10,7 +10,10 @@
 //! | [`claims`] | `auth.uid()` and its kin: what policies read |
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
+//! | [`secret`] | keys for hashing and sealing |
+//! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`password`], [`jwt`] | the pure functions |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -24,11 +27,14 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod password;
 mod report;
 mod sealed;
+mod secret;
+mod session_state;
 mod settings;
 mod transaction;
 
@@ -38,13 +44,17 @@ extension_sql_file!("../sql/00_schema.sql", name = "00_schema", bootstrap);
 extension_sql_file!("../sql/10_password.sql", name = "10_password", requires = ["00_schema"]);
 extension_sql_file!("../sql/20_jwt.sql", name = "20_jwt", requires = ["10_password"]);
 extension_sql_file!("../sql/30_sealed.sql", name = "30_sealed", requires = ["20_jwt"]);
-extension_sql_file!("../sql/40_tenant.sql", name = "40_tenant", requires = ["30_sealed"]);
+extension_sql_file!("../sql/38_request.sql", name = "38_request", requires = ["30_sealed"]);
+extension_sql_file!("../sql/39_secret.sql", name = "39_secret", requires = ["38_request"]);
+extension_sql_file!("../sql/40_tenant.sql", name = "40_tenant", requires = ["39_secret"]);
 extension_sql_file!("../sql/41_user.sql", name = "41_user", requires = ["40_tenant"]);
 extension_sql_file!("../sql/42_membership.sql", name = "42_membership", requires = ["41_user"]);
 extension_sql_file!("../sql/43_session.sql", name = "43_session", requires = ["42_membership"]);
 extension_sql_file!("../sql/44_signing_key.sql", name = "44_signing_key", requires = ["43_session"]);
 extension_sql_file!("../sql/45_audit_event.sql", name = "45_audit_event", requires = ["44_signing_key"]);
-extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["45_audit_event"]);
+extension_sql_file!("../sql/46_throttle.sql", name = "46_throttle", requires = ["45_audit_event"]);
+extension_sql_file!("../sql/49_interim.sql", name = "49_interim", requires = ["46_throttle"]);
+extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_interim"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_create_tenant.sql", name = "52_create_tenant", requires = ["51_sign_in"]);
 extension_sql_file!("../sql/90_pgjwt.sql", name = "90_pgjwt", requires = ["52_create_tenant"]);
@@ -56,6 +66,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -65,6 +76,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(KEYRING);
         transaction::watch();
         keyring::watch();
+        session_state::watch();
     }
     reserve_prefix();
 }

@@ -30,6 +30,7 @@ static ISSUER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(
 static AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"authenticated"));
 static ACCESS_TOKEN_TTL: GucSetting<i32> = GucSetting::<i32>::new(900);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static CLIENT_ADDRESS_HEADER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static PERMISSIONS_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -40,6 +41,12 @@ pub(crate) fn define() {
     define_password();
     define_tokens();
     define_claims();
+    string(
+        c"pg_gatehouse.client_address_header",
+        c"Request header in which the HTTP front tells the client's address; empty for the connection's own.",
+        &CLIENT_ADDRESS_HEADER,
+        GucContext::Suset,
+    );
 }
 
 fn define_password() {

@@ -2,12 +2,27 @@
 
 use pgrx::pg_sys;
 
-use crate::{keyring, sealed};
+use crate::{keyring, sealed, secret};
 
-/// Asks PostgreSQL to tell every backend's transaction ends; called once, by the postmaster.
+/// Asks PostgreSQL to tell of every end of a transaction or savepoint; called once, by the postmaster.
 pub(crate) fn watch() {
-    // SAFETY: the callback is guarded and lives as long as the library.
-    unsafe { pg_sys::RegisterXactCallback(Some(at_event), std::ptr::null_mut()) };
+    // SAFETY: the callbacks are guarded and live as long as the library.
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(at_event), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(at_savepoint_event), std::ptr::null_mut());
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn at_savepoint_event(
+    event: pg_sys::SubXactEvent::Type,
+    _own: pg_sys::SubTransactionId,
+    _parent: pg_sys::SubTransactionId,
+    _argument: *mut std::ffi::c_void,
+) {
+    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
+        secret::at_rollback();
+    }
 }
 
 #[pgrx::pg_guard]
@@ -26,6 +41,7 @@ unsafe extern "C-unwind" fn at_event(event: pg_sys::XactEvent::Type, _argument: 
             sealed::lock::release();
             sealed::forget_request_claims();
             keyring::at_end(event == XACT_EVENT_COMMIT);
+            secret::at_end(event == XACT_EVENT_COMMIT);
         }
         _ => {}
     }

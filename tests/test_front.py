@@ -80,6 +80,13 @@ def test_a_bad_token_is_401_and_says_little(http, alice, break_it):
     assert not re.search(r"select|auth\.|/src|panick", answer.text, re.I)
 
 
+def test_an_empty_bearer_is_401():
+    # curl sends what httpx refuses to.
+    url = os.environ["GATEHOUSE_URL"] + "/rest/v1/note"
+    answer = run("curl", "-s", "-w", "%{http_code}", url, "-H", "Authorization: Bearer ")
+    assert answer.endswith("401") and '"PGRST301"' in answer
+
+
 def test_an_expired_token_is_401_with_postgrests_code(http, mint):
     answer = http.get("/rest/v1/note", headers=bearer(mint(sub="x", exp=1_000_000_000)))
     assert answer.status_code == 401 and answer.json()["code"] == "PGRST303"

@@ -15,7 +15,7 @@ pub(super) fn purpose(kid: &str) -> String {
 }
 
 /// The master key of this server.
-pub(super) fn key() -> Result<MasterKey, Refusal> {
+pub(crate) fn key() -> Result<MasterKey, Refusal> {
     let path = PathBuf::from(settings::master_key_file());
     // SAFETY: backends are single-threaded.
     let cached = unsafe { &mut *(&raw mut CACHED) };

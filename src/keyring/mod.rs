@@ -12,7 +12,9 @@
 //!   since before the table was read.
 //! - On a standby nothing would empty the shared entry, so it is not used there.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use gatehouse_core::jwt::{Expectations, SigningKey, Unverified, VerificationKey, Verified};
 use gatehouse_core::{Error, claims::Claims};
@@ -22,7 +24,7 @@ use serde_json::{Map, Value};
 use crate::report::{self, Refusal};
 use crate::{sealed, settings};
 
-mod master;
+pub(crate) mod master;
 mod record;
 pub(crate) mod shared;
 mod sql;
@@ -43,10 +45,15 @@ struct Key {
 #[derive(Default)]
 struct Keyring {
     keys: HashMap<String, Key>,
-    signer: Option<SigningKey>,
+    /// Read when first needed.
+    signer: OnceCell<SigningKey>,
 }
 
-static mut LOCAL: Option<Keyring> = None;
+/// Counted, because an invalidation may drop it while somebody uses it: it can arrive whenever a
+/// table is opened, also the table of keys.
+static mut LOCAL: Option<Rc<Keyring>> = None;
+/// Counts how often LOCAL was dropped.
+static mut DROPPED: u64 = 0;
 /// The oid of the table that LOCAL was read from.
 static mut TABLE: pg_sys::Oid = pg_sys::InvalidOid;
 static mut CHANGED: bool = false;
@@ -62,8 +69,17 @@ unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: 
     // SAFETY: backends are single-threaded. An invalid oid stands for every relation.
     unsafe {
         if relation == TABLE || relation == pg_sys::InvalidOid {
-            LOCAL = None;
+            forget();
         }
+    }
+}
+
+/// Drops the parsed keys.
+unsafe fn forget() {
+    // SAFETY: backends are single-threaded.
+    unsafe {
+        LOCAL = None;
+        DROPPED = DROPPED.wrapping_add(1);
     }
 }
 
@@ -72,7 +88,7 @@ fn changed(table: pg_sys::Oid) {
     // SAFETY: backends are single-threaded.
     unsafe {
         CHANGED = true;
-        LOCAL = None;
+        forget();
         pg_sys::CacheInvalidateRelcacheByRelid(table);
     }
 }
@@ -85,7 +101,7 @@ pub(crate) fn at_end(committed: bool) {
             shared::empty(pg_sys::MyDatabaseId);
         }
         if CHANGED {
-            LOCAL = None;
+            forget();
         }
         CHANGED = false;
     }
@@ -124,10 +140,13 @@ pub(crate) fn verify(token: &str, now: i64) -> Result<Verified, Refusal> {
 /// Signs claims with the active key, as an access token.
 pub(crate) fn sign(claims: &Map<String, Value>) -> Result<String, Refusal> {
     let keyring = load()?;
-    if keyring.signer.is_none() {
-        keyring.signer = Some(record::signer()?);
-    }
-    let signer = keyring.signer.as_ref().ok_or(Refusal::KeyMissing)?;
+    let signer = match keyring.signer.get() {
+        Some(signer) => signer,
+        None => {
+            let signer = record::signer()?;
+            keyring.signer.get_or_init(|| signer)
+        }
+    };
     let header = Map::from_iter([("typ".to_owned(), Value::from(ACCESS_TOKEN_TYPE))]);
     Ok(gatehouse_core::jwt::sign(claims, signer, signer.algorithm(), &header)?)
 }
@@ -138,26 +157,40 @@ pub(crate) fn claims(verified: &Verified) -> Result<Claims, Refusal> {
 }
 
 /// The parsed keys, read anew if something changed.
-fn load() -> Result<&'static mut Keyring, Refusal> {
+fn load() -> Result<Rc<Keyring>, Refusal> {
     if !sealed::preloaded() {
         return Err(Refusal::NotPreloaded);
     }
-    // SAFETY: backends are single-threaded, and nothing that the borrow is used for runs SQL that
-    // could drop the keyring, but for `record::signer`, whose result is stored afterwards.
+    // SAFETY: backends are single-threaded, and no borrow of the statics outlives its statement.
     unsafe {
         // Hear of changes now, also in the middle of a transaction.
         pg_sys::AcceptInvalidationMessages();
-        let local = &mut *(&raw mut LOCAL);
-        if local.is_none() {
-            TABLE = crate::catalog::relation(c"signing_key")?;
-            let records = if CHANGED || pg_sys::RecoveryInProgress() {
-                record::read()?
-            } else {
-                shared::get_or_fill(pg_sys::MyDatabaseId, TABLE, record::read)?
-            };
-            *local = Some(parse(&records)?);
+        if let Some(keyring) = &*(&raw const LOCAL) {
+            return Ok(Rc::clone(keyring));
         }
-        local.as_mut().ok_or(Refusal::KeyMissing)
+        TABLE = crate::catalog::relation(c"signing_key")?;
+    }
+    // SAFETY: as above.
+    let before = unsafe { DROPPED };
+    let keyring = Rc::new(parse(&read()?)?);
+    // What was read while a change came in is good for now and not for later.
+    // SAFETY: as above.
+    unsafe {
+        if DROPPED == before {
+            LOCAL = Some(Rc::clone(&keyring));
+        }
+    }
+    Ok(keyring)
+}
+
+fn read() -> Result<Vec<Record>, Refusal> {
+    // SAFETY: backends are single-threaded.
+    unsafe {
+        if CHANGED || pg_sys::RecoveryInProgress() {
+            record::read()
+        } else {
+            shared::get_or_fill(pg_sys::MyDatabaseId, TABLE, record::read)
+        }
     }
 }
 
@@ -170,5 +203,5 @@ fn parse(records: &[Record]) -> Result<Keyring, Refusal> {
             Ok((record.kid.clone(), Key { key, algorithm, verify_until: record.verify_until }))
         })
         .collect::<Result<_, Refusal>>()?;
-    Ok(Keyring { keys, signer: None })
+    Ok(Keyring { keys, signer: OnceCell::new() })
 }

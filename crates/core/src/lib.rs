@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`error`], [`wire`] | what can go wrong, and how each error is told to the outside |
 //! | [`secret`] | bytes that never print |
+//! | [`keyed_hash`] | what is stored in the place of a secret that comes back later |
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
@@ -16,6 +17,7 @@
 pub mod claims;
 pub mod error;
 pub mod jwt;
+pub mod keyed_hash;
 pub mod password;
 pub mod permission;
 pub mod secret;

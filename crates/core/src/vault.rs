@@ -17,7 +17,8 @@ const KEY_ID_BYTES: usize = 4;
 const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 const VERSION: u8 = 1;
 
-/// The key that all secrets at rest are sealed under. It does not print.
+/// A key that secrets at rest are sealed under: the master key, or one that is itself sealed under
+/// it. It does not print.
 #[derive(Clone, Debug)]
 pub struct MasterKey {
     bytes: Secret,
@@ -31,7 +32,7 @@ impl MasterKey {
     /// - [`Error::MasterKeyMalformed`]: anything else.
     pub fn parse(text: &str) -> Result<Self> {
         let digits = text.trim();
-        if digits.len() != 64 || !digits.is_ascii() {
+        if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(Error::MasterKeyMalformed);
         }
         let bytes = (0..64)
@@ -39,9 +40,20 @@ impl MasterKey {
             .map(|at| u8::from_str_radix(&digits[at..at + 2], 16))
             .collect::<std::result::Result<Vec<u8>, _>>()
             .map_err(|_| Error::MasterKeyMalformed)?;
+        Self::new(Secret::new(bytes))
+    }
+
+    /// Takes 32 random bytes as a key.
+    ///
+    /// # Errors
+    /// - [`Error::MasterKeyMalformed`]: another length.
+    pub fn new(bytes: Secret) -> Result<Self> {
+        if bytes.expose().len() != AES_256_GCM.key_len() {
+            return Err(Error::MasterKeyMalformed);
+        }
         let mut id = [0; KEY_ID_BYTES];
-        id.copy_from_slice(&digest::digest(&digest::SHA256, &bytes).as_ref()[..KEY_ID_BYTES]);
-        Ok(Self { bytes: Secret::new(bytes), id })
+        id.copy_from_slice(&digest::digest(&digest::SHA256, bytes.expose()).as_ref()[..KEY_ID_BYTES]);
+        Ok(Self { bytes, id })
     }
 
     /// Encrypts `plain` for `purpose`.
