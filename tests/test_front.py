@@ -257,3 +257,11 @@ def test_curl_from_the_readme(http, alice):
     token = re.search(r'"access_token": *"([^"]*)"', session).group(1)
     notes = run("curl", "-s", f"{url}/rest/v1/note?select=title", "-H", f"Authorization: Bearer {token}")
     assert "anvils" in notes and "Globex" not in notes
+
+
+def test_a_sealed_request_can_be_tried_without_effect(owner, alice):
+    with serve(DB_URI=uri("AUTHENTICATOR"), DB_SCHEMAS="public", JWT_SECRET="", DB_TX_END="rollback") as client:
+        answer = client.post("/note?select=title", headers=bearer(alice) | {"Prefer": "return=representation"}, json={"title": "tried"})
+        assert answer.status_code == 201 and answer.json() == [{"title": "tried"}]
+        assert titles(client, alice) == ["Acme: call the roadrunner", "Acme: order more anvils"]
+    assert owner.execute("select count(*) from public.note where title = 'tried'").fetchone()[0] == 0

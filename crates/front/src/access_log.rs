@@ -2,44 +2,41 @@
 
 use std::net::IpAddr;
 
-use axum::http::{Method, Request, StatusCode, Version, header};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 use axum::response::Response;
 use hyper::body::Body as _;
 
 use crate::config::LogLevel;
 
-/// What is known of a request before it is answered.
+/// What is known of a request before it is answered. Cheap to keep: most are never logged.
 #[derive(Debug)]
 pub(crate) struct Entry {
     level: LogLevel,
     peer: Option<IpAddr>,
     method: Method,
-    /// The path only: a query string may hold what must not be in a log.
-    path: String,
+    uri: Uri,
     version: Version,
-    user_agent: String,
-    id: String,
+    user_agent: Option<HeaderValue>,
+    id: Option<HeaderValue>,
 }
 
 impl Entry {
     /// `None` when nothing is logged at this level.
     pub(crate) fn new<B>(level: LogLevel, request: &Request<B>, peer: Option<IpAddr>) -> Option<Self> {
-        let text = |name: &str| {
-            let value = request.headers().get(name).and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().replace('"', "'")
-        };
+        let header = |name: &str| request.headers().get(name).cloned();
         (level > LogLevel::Crit).then(|| Self {
             level,
             peer,
             method: request.method().clone(),
-            path: request.uri().path().to_owned(),
+            uri: request.uri().clone(),
             version: request.version(),
-            user_agent: text(header::USER_AGENT.as_str()),
-            id: text("x-request-id"),
+            user_agent: header("user-agent"),
+            id: header("x-request-id"),
         })
     }
 
-    /// Logs the request if its answer is of the kind that the level asks for.
+    /// Logs the request if its answer is of the kind that the level asks for. Of the address the path
+    /// only: a query string may hold what must not be in a log.
     pub(crate) fn log(&self, response: &Response) {
         let status = response.status();
         if self.level < least(status) {
@@ -48,14 +45,21 @@ impl Entry {
         let size = response.body().size_hint().exact();
         let size = size.map_or_else(|| "-".to_owned(), |size| size.to_string());
         let peer = self.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
-        let Self { method, path, version, user_agent, id, .. } = self;
+        let (id, user_agent) = (text(self.id.as_ref()), text(self.user_agent.as_ref()));
+        let Self { method, uri, version, .. } = self;
         tracing::info!(
             target: "gatehouse::access",
             id,
-            "{peer} - - \"{method} {path} {version:?}\" {} {size} \"{user_agent}\"",
+            "{peer} - - \"{method} {} {version:?}\" {} {size} \"{user_agent}\"",
+            uri.path(),
             status.as_u16()
         );
     }
+}
+
+/// A header without what would end the field that it stands in.
+fn text(value: Option<&HeaderValue>) -> String {
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default().replace('"', "'")
 }
 
 /// The level from which on an answer is logged.

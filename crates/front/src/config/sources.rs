@@ -7,6 +7,7 @@ use super::file;
 /// The names and values of all three.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
+    path: Option<String>,
     environment: BTreeMap<String, String>,
     /// By the file's own names: lower case, with dashes.
     file: BTreeMap<String, String>,
@@ -26,7 +27,17 @@ impl Sources {
         // A variable that is no text can not be one of ours.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Self { environment: environment.collect(), file, database: BTreeMap::new() })
+        let path = path.map(str::to_owned);
+        Ok(Self { path, environment: environment.collect(), file, database: BTreeMap::new() })
+    }
+
+    /// The same with the file as it is now.
+    ///
+    /// # Errors
+    /// As [`Self::of_process`].
+    pub(crate) fn read_again(&self) -> Result<Self, String> {
+        let file = self.path.as_deref().map(file::read).transpose()?.unwrap_or_default();
+        Ok(Self { file, ..self.clone() })
     }
 
     #[cfg(test)]

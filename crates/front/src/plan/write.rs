@@ -87,7 +87,7 @@ pub(super) fn plan<'a>(
     };
     let output = negotiate::output(request, context, &relation.name, &tree)?;
     let representation = request.preferences.representation;
-    let is_insert = matches!(kind, WriteKind::Insert { .. } | WriteKind::Put { .. });
+    let is_insert = matches!(kind, WriteKind::Insert { .. });
     Ok(WritePlan {
         relation,
         kind,

@@ -34,7 +34,7 @@ pub(crate) struct Query {
 impl Query {
     /// With `calls`, a parameter without operator is an argument. Parameters without `=` are
     /// ignored.
-    pub(super) fn parse(text: &str, calls: bool) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str, calls: bool) -> Result<Self, Error> {
         let pairs = pairs(text)?;
         let mut query = Self { canonical: decode::canonical(&pairs), ..Self::default() };
         let given = |wanted: &str| {

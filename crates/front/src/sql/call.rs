@@ -1,7 +1,7 @@
 //! Calling a function in `from`.
 
 use super::Statement;
-use super::field::array;
+use super::condition::array;
 use super::rows::{arguments, body};
 use crate::pg::oid;
 use crate::plan::{Arguments, CallPlan, Passed};

@@ -1,7 +1,7 @@
 //! How many rows there would be without a limit.
 
 use super::Statement;
-use super::field::{condition, group};
+use super::condition::{condition, group};
 use super::read::{and, from, join_conditions};
 use crate::plan::{Condition, ReadNode};
 

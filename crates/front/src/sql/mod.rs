@@ -2,7 +2,9 @@
 //! parameter.
 
 mod answer;
+mod body;
 mod call;
+mod condition;
 mod count;
 mod describe;
 mod field;

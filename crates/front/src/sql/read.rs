@@ -1,7 +1,8 @@
 //! `select`, with embedded relations as lateral subqueries.
 
 use super::Statement;
-use super::field::{condition, field, ordering, output};
+use super::condition::condition;
+use super::field::{field, ordering, output};
 use crate::plan::{EmbedSelect, ReadNode, SelectColumn, Spread, SpreadField};
 use crate::request::Range;
 use crate::request::tree::Aggregate;

@@ -1,7 +1,7 @@
 //! `insert`, `update` and `delete`, with what they give back.
 
 use super::Statement;
-use super::field::condition;
+use super::condition::condition;
 use super::rows::{body, written};
 use crate::plan::{Condition, Conflict, Rows, WriteKind, WritePlan};
 use crate::request::Resolution;

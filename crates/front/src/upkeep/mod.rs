@@ -32,10 +32,12 @@ pub(super) enum Reload {
 /// Why the process can not go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpkeepError {
-    #[error("{0}, as the database has it")]
+    #[error("{0}")]
     Config(#[from] ConfigError),
     #[error("PGRST_DB_URI: the database can not be read: {0}")]
     Database(#[from] LoadError),
+    #[error("{0}")]
+    File(String),
 }
 
 /// Reads all for the first time, then whenever it is asked to; only ends with an error, and only
@@ -97,14 +99,15 @@ async fn tidy(app: Arc<App>) {
     }
 }
 
-/// The file and the environment are as at the start; the database may say something else now.
+/// The file, and what the database says now. The pools and the listeners stay as they are.
 async fn read_config(app: &App) -> Result<(), UpkeepError> {
-    let old = app.config();
-    if !old.database_settings {
-        return Ok(());
+    let sources = app.sources.read_again().map_err(UpkeepError::File)?;
+    let mut config = Config::read(&sources)?;
+    if config.database_settings {
+        let pre_config = config.pre_config.as_ref();
+        let settings = patiently(|| settings::read(app.database.pool(), pre_config)).await?;
+        config = Config::read(&sources.with_database(settings))?;
     }
-    let settings = patiently(|| settings::read(app.database.pool(), old.pre_config.as_ref())).await?;
-    let config = Config::read(&app.sources.with_database(settings))?;
     app.set_config(config).map_err(|_| LoadError::Keys)?;
     Ok(())
 }

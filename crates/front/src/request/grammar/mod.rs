@@ -7,6 +7,8 @@ mod filter;
 mod logic;
 mod names;
 mod order;
+#[cfg(test)]
+mod properties;
 mod select;
 #[cfg(test)]
 mod tests;
