@@ -163,9 +163,15 @@ fn problem(error: &CoreError, token: &str, now: i64) -> TokenProblem {
         CoreError::TokenSignatureInvalid
         | CoreError::TokenKeyUnknown
         | CoreError::TokenAlgorithmNotAllowed
-        | CoreError::KeyTooWeak { .. } => TokenProblem::token("No suitable key or wrong key type"),
+        | CoreError::KeyTooWeak { .. } => TokenProblem::detailed(
+            "No suitable key or wrong key type",
+            "None of the keys was able to decode the JWT",
+        ),
         CoreError::TokenMalformed => TokenProblem::token("JWT cryptographic operation failed"),
-        CoreError::TokenAlgorithmUnknown => TokenProblem::token("Wrong or unsupported encoding algorithm"),
+        CoreError::TokenAlgorithmUnknown => TokenProblem::detailed(
+            "Wrong or unsupported encoding algorithm",
+            "JWT is unsecured but expected 'alg' was not 'none'",
+        ),
         _ => TokenProblem::token("JWT couldn't be decoded"),
     }
 }

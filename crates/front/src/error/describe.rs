@@ -63,7 +63,12 @@ impl Error {
             | Self::RoutineNotFound(_)
             | Self::TableNotFound { .. } => self.of_schema(),
             Self::InvalidToken(problem) => {
-                Description::new(StatusCode::UNAUTHORIZED, problem.code(), problem.message())
+                let mut description =
+                    Description::new(StatusCode::UNAUTHORIZED, problem.code(), problem.message());
+                if let TokenProblem::Refused { details, .. } = problem {
+                    description.details = details.map(Into::into);
+                }
+                description
             }
             Self::SecretMissing => {
                 Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRST300", "Server lacks JWT secret")

@@ -134,17 +134,23 @@ pub(crate) enum TokenProblem {
     /// It was refused, with this public text, for one of its claims or otherwise.
     Refused {
         message: String,
+        details: Option<&'static str>,
         claims: bool,
     },
 }
 
 impl TokenProblem {
     pub(crate) fn claims(message: impl Into<String>) -> Self {
-        Self::Refused { message: message.into(), claims: true }
+        Self::Refused { message: message.into(), details: None, claims: true }
+    }
+
+    /// As [`Self::token`], with more to say.
+    pub(crate) fn detailed(message: &str, details: &'static str) -> Self {
+        Self::Refused { message: message.to_owned(), details: Some(details), claims: false }
     }
 
     pub(crate) fn token(message: impl Into<String>) -> Self {
-        Self::Refused { message: message.into(), claims: false }
+        Self::Refused { message: message.into(), details: None, claims: false }
     }
 }
 
@@ -160,7 +166,7 @@ impl From<Box<DbError>> for TokenProblem {
             "token_not_yet_valid",
         ];
         let claims = error.detail.as_deref().is_some_and(|code| CLAIMS.contains(&code));
-        Self::Refused { message: error.message, claims }
+        Self::Refused { message: error.message, details: None, claims }
     }
 }
 

@@ -100,7 +100,8 @@ fn a_refused_token_is_told_by_what_is_wrong_with_it() {
 
 #[test]
 fn the_challenge_takes_no_odd_characters() {
-    let problem = TokenProblem::Refused { message: "a \"b\"\r\n\\ é".to_owned(), claims: false };
+    let problem =
+        TokenProblem::Refused { message: "a \"b\"\r\n\\ é".to_owned(), details: None, claims: false };
     let challenge = header(Error::InvalidToken(problem), "www-authenticate").unwrap();
     assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{challenge}");
 }

@@ -136,7 +136,7 @@ fn relationships(
         }
     }
     for group in groups.values_mut() {
-        group.sort();
+        group.sort_by(|a, b| a.rank().cmp(&b.rank()).then_with(|| a.cmp(b)));
     }
     groups
 }

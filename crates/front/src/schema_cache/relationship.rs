@@ -58,6 +58,17 @@ impl Relationship {
         }
     }
 
+    /// In which order several are told.
+    pub(super) fn rank(&self) -> u8 {
+        match self.kind {
+            Kind::OneToMany(_) => 0,
+            Kind::ManyToOne(_) => 1,
+            Kind::OneToOne { .. } => 2,
+            Kind::ManyToMany(_) => 3,
+            Kind::Computed { .. } => 4,
+        }
+    }
+
     /// The foreign key, if it is one between just these two.
     pub(crate) fn key(&self) -> Option<&Key> {
         match &self.kind {

@@ -116,7 +116,7 @@ fn failure(what: &str, shown: &str, text: &str, trace: &Trace) -> Error {
     let (offset, expected) = trace.furthest();
     let column = text.get(..offset).unwrap_or_default().chars().count() + 1;
     let unexpected = text.get(offset..).and_then(|rest| rest.chars().next());
-    let unexpected = unexpected.map_or_else(|| "end of input".to_owned(), |found| format!("{found:?}"));
+    let unexpected = unexpected.map_or_else(|| "end of input".to_owned(), |found| format!("\"{found}\""));
     let expecting =
         if expected.is_empty() { String::new() } else { format!(" expecting {}", expected.join(" or ")) };
     Error::Parse {

@@ -96,7 +96,7 @@ fn an_operation_is_an_operator_and_the_rest_as_it_is() {
 fn an_unknown_operator_says_where_and_what_is_expected() {
     let (message, details) = failure(filter("noop.0"));
     assert_eq!(message, "\"failed to parse filter (noop.0)\" (line 1, column 1)");
-    assert!(details.starts_with("unexpected 'n' expecting ") && details.contains("operator (eq, gt, ...)"));
+    assert!(details.starts_with("unexpected \"n\" expecting ") && details.contains("operator (eq, gt, ...)"));
     for text in ["eq", "", "is.maybe", "in.1,2", "eq().1", "in.(a"] {
         assert!(filter(text).is_err(), "{text}");
     }
