@@ -17,15 +17,8 @@ ensure_pgtap() {
 ensure_clients() {
     ensure_packages openssl apache2-utils pgbouncer
     command -v node >/dev/null && command -v npm >/dev/null || ensure_packages nodejs npm
-    local venv=$ROOT/.gatehouse/venv node=$ROOT/.gatehouse/node
-    if ! cmp -s "$ROOT/tests/requirements.txt" "$venv/requirements.txt"; then
-        step "installing the Python clients"
-        python3 -c 'import ensurepip, venv' 2>/dev/null || ensure_packages python3-venv
-        rm -rf "$venv"
-        python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet -r "$ROOT/tests/requirements.txt" || die "installing the Python clients failed"
-        cp "$ROOT/tests/requirements.txt" "$venv/requirements.txt"
-    fi
+    ensure_python
+    local node=$ROOT/.gatehouse/node
     if ! cmp -s "$ROOT/tests/package.json" "$node/package.json"; then
         step "installing the JavaScript clients"
         rm -rf "$node"
@@ -33,6 +26,18 @@ ensure_clients() {
         cp "$ROOT/tests/package.json" "$ROOT/tests/package-lock.json" "$node/"
         (cd "$node" && npm ci --silent --no-audit --no-fund) || { rm -rf "$node"; die "installing the JavaScript clients failed"; }
     fi
+}
+
+# The Python clients alone.
+ensure_python() {
+    local venv=$ROOT/.gatehouse/venv
+    cmp -s "$ROOT/tests/requirements.txt" "$venv/requirements.txt" && return 0
+    step "installing the Python clients"
+    python3 -c 'import ensurepip, venv' 2>/dev/null || ensure_packages python3-venv
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet -r "$ROOT/tests/requirements.txt" || die "installing the Python clients failed"
+    cp "$ROOT/tests/requirements.txt" "$venv/requirements.txt"
 }
 
 # In-database tests, each file a promise: first as the superuser, then as the login role.

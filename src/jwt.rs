@@ -7,6 +7,7 @@ use pgrx::{JsonB, datum::Interval};
 use serde_json::{Map, Value};
 
 use crate::authenticate::now;
+use crate::jsonb::Jsonb;
 use crate::report::{Refusal, answer};
 
 /// `auth.jwt_sign(claims, key, algorithm, header)`
@@ -29,7 +30,7 @@ fn jwt_verify(
     issuer: Option<&str>,
     leeway: Interval,
     required: Vec<Option<String>>,
-) -> JsonB {
+) -> Jsonb {
     answer(|| {
         let algorithms = algorithms
             .iter()
@@ -47,7 +48,7 @@ fn jwt_verify(
             now: now(),
         };
         let verified = jwt::verify(token, &KeySet::parse(key)?, &expectations)?;
-        Ok(JsonB(Value::Object(verified.into_claims())))
+        Ok(Jsonb::from(verified.claims()))
     })
 }
 

@@ -11,8 +11,10 @@
 //! | [`keyring`] | keys, cached in shared memory and in the backend |
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`secret`] | keys for hashing and sealing |
+//! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`password`], [`jwt`] | the pure functions |
 //! | [`lint`] | what the isolation tools can not do in SQL |
+//! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`transaction`] | what happens when a transaction ends |
 //! | [`report`] | the only place that raises |
 //!
@@ -26,6 +28,7 @@ mod catalog;
 mod claims;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod jsonb;
 mod jwt;
 mod keyring;
 mod lint;
@@ -33,6 +36,7 @@ mod password;
 mod report;
 mod sealed;
 mod secret;
+mod session_state;
 mod settings;
 mod transaction;
 
@@ -72,6 +76,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };
     sealed::define(preloaded);
@@ -81,6 +86,7 @@ pub extern "C-unwind" fn _PG_init() {
         pg_shmem_init!(KEYRING);
         transaction::watch();
         keyring::watch();
+        session_state::watch();
     }
     reserve_prefix();
 }

@@ -29,6 +29,8 @@ pub(crate) enum Refusal {
     RoleRefused { role: String },
     /// The transaction already has its identity.
     SessionSealed,
+    /// The connection is a pool's, and the statement would outlive its transaction.
+    SessionStateRefused,
     /// The token setting came from somewhere other than the running transaction.
     TokenSourceRefused,
     /// A transaction that changed keys can not be prepared (two-phase commit).
@@ -114,6 +116,12 @@ impl From<&Refusal> for Report {
                 "session_sealed",
             )
             .hint("Authenticate once in each transaction."),
+            Refusal::SessionStateRefused => Self::new(
+                ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "what outlives the transaction is refused on this connection",
+                "session_state_refused",
+            )
+            .hint("The connection is shared (pg_gatehouse.refuse_session_state). Use set local, and no temporary objects, prepared statements or held cursors."),
             Refusal::TokenSourceRefused => Self::new(
                 ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "pg_gatehouse.token can not be stored or given when connecting",

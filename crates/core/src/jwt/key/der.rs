@@ -51,10 +51,12 @@ pub(super) fn need_sequence(der: &[u8]) -> Result<()> {
 
 /// Whether the bytes are a key in any of these forms.
 pub(super) fn is_key(bytes: &[u8]) -> bool {
-    SubjectPublicKeyInfoRef::from_der(bytes).is_ok()
-        || PrivateKeyInfoRef::from_der(bytes).is_ok()
-        || EcPrivateKey::from_der(bytes).is_ok()
-        || is_integers(bytes)
+    // All of them are a SEQUENCE; hardly any secret begins like one.
+    bytes.first() == Some(&0x30)
+        && (SubjectPublicKeyInfoRef::from_der(bytes).is_ok()
+            || PrivateKeyInfoRef::from_der(bytes).is_ok()
+            || EcPrivateKey::from_der(bytes).is_ok()
+            || is_integers(bytes))
 }
 
 /// Whether the bytes are a sequence of two or more unsigned integers, as PKCS #1 keys are.
