@@ -1,5 +1,6 @@
 """auth.protect, auth.lint and auth.explain_access against the running demo."""
 
+import pathlib
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -8,9 +9,20 @@ import pytest
 from conftest import connect
 
 
-def test_lint_has_nothing_against_the_demo(owner):
-    findings = owner.execute("select level, code, object from auth.lint() where level <> 'info'").fetchall()
-    assert findings == []
+@pytest.fixture(scope="module")
+def demo(owner):
+    """A database with the demo and nothing of other tests."""
+    owner.execute("drop database if exists only_the_demo")
+    owner.execute("create database only_the_demo")
+    with connect("DB", database="only_the_demo") as connection:
+        connection.execute("create extension pg_gatehouse; select auth.rotate_signing_key()")
+        connection.execute((pathlib.Path(__file__).parent.parent / "demo/demo.sql").read_text())
+        yield connection
+    owner.execute("drop database only_the_demo")
+
+
+def test_lint_has_nothing_against_the_demo(demo):
+    assert demo.execute("select level, code, object from auth.lint()").fetchall() == []
 
 
 def test_service_role_may_lint_and_explain_and_others_may_not(owner, alice, mint):
@@ -58,10 +70,10 @@ def test_two_at_a_time_protect_a_table_once(owner):
         owner.execute("drop table twice")
 
 
-def test_hundreds_of_tables_are_linted_in_seconds(owner):
-    with connect("DB") as connection, connection.transaction(force_rollback=True):
-        connection.execute("set local statement_timeout = '30s'")
-        connection.execute(
+def test_hundreds_of_tables_are_linted_in_seconds(demo):
+    with demo.transaction(force_rollback=True):
+        demo.execute("set local statement_timeout = '30s'")
+        demo.execute(
             """create schema many; grant usage on schema many to authenticated;
                do $$ begin for i in 1..300 loop
                    execute format('create table many.t%1$s (id uuid primary key, tenant_id uuid not null);
@@ -69,4 +81,4 @@ def test_hundreds_of_tables_are_linted_in_seconds(owner):
                                    alter table many.t%1$s enable row level security, force row level security;
                                    create policy tenant on many.t%1$s using (tenant_id = auth.tenant_id())', i);
                end loop; end $$""")
-        assert connection.execute("select object from auth.lint() where level <> 'info'").fetchall() == []
+        assert demo.execute("select object from auth.lint() where level <> 'info'").fetchall() == []
