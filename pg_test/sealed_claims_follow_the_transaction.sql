@@ -3,7 +3,7 @@
 select token as alice from fixture.token where name = 'alice' \gset
 select token as bob from fixture.token where name = 'bob' \gset
 select id as alice_id, tenant_id as acme from fixture.person where name = 'alice' \gset
-select tap.plan(39);
+select tap.plan(41);
 
 -- anonymous
 set role anon;
@@ -152,4 +152,32 @@ select concat(auth.has_role('owner'), auth.has_role('a b'), auth.has_role('own')
 commit;
 select tap.is('' || :'answers', 'ttf/ttff', 'has_role and has_permission read the token''s lists');
 select tap.is('' || :'no_uuid' || :'subject', 'tx', 'a subject that is no uuid is a user_id and no uid');
+
+-- one call site asked for many rows, by two identities in turn
+begin;
+select auth.authenticate(fixture.sign('{"sub": "x", "roles": ["owner"], "permissions": ["notes:*"]}'));
+select string_agg(auth.has_permission(wanted)::text || auth.has_role(role)::text, ' ' order by n) as many
+  from (values (1, 'notes:read', 'owner'), (2, 'bills:read', 'guest'), (3, 'notes:read', 'owner'), (4, repeat('x', 200) || ':read', 'owner'),
+               (5, 'notes:write', 'guest')) as asked (n, wanted, role) \gset
+rollback;
+select tap.is('' || :'many', 'truetrue falsefalse truetrue falsetrue truefalse', 'each row gets its own answer');
+create function pg_temp.ask(tokens text[]) returns text language plpgsql as $$
+declare
+    token text;
+    answers text := '';
+begin
+    foreach token in array tokens loop
+        begin
+            perform auth.authenticate(token);
+            answers := answers || auth.has_permission('notes:read')::text || ' ';
+            raise exception using errcode = 'ZZ000';
+        exception when sqlstate 'ZZ000' then null;
+        end;
+    end loop;
+    return answers;
+end
+$$;
+grant execute on function pg_temp.ask(text[]) to public;
+select tap.is(pg_temp.ask(array[fixture.sign('{"permissions": ["notes:read"]}'), fixture.sign('{"permissions": []}'), fixture.sign('{"permissions": ["notes:read"]}')]),
+              'true false true ', 'and each identity, though the call site is the same');
 select * from tap.finish();

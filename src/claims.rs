@@ -121,19 +121,71 @@ extern "C-unwind" fn pg_finfo_gatehouse_has_permission() -> &'static pg_sys::Pg_
     &VERSION_1
 }
 
+/// The last question of one call site and its answer. Policies ask the same one for every row.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Which claims were asked: see [`sealed::generation`].
+    generation: u64,
+    len: usize,
+    text: [u8; Self::ROOM],
+    answer: bool,
+}
+
+impl Asked {
+    const ROOM: usize = 104;
+
+    fn is(&self, generation: u64, text: &[u8]) -> bool {
+        self.generation == generation && self.text.get(..self.len) == Some(text)
+    }
+}
+
 /// Answers a question about the claims and one text argument.
 unsafe fn ask(
     call: pg_sys::FunctionCallInfo,
     question: impl FnOnce(&'static Block, &str) -> bool,
 ) -> pg_sys::Datum {
     let Some(block) = sealed::current() else { return pg_sys::Datum::from(false) };
-    // SAFETY: the function is strict, so its one argument is there, and it is a text.
-    let answer = unsafe {
-        let argument = (*call).args.as_slice(1)[0].value;
-        report::guard(|| {
-            let text = pg_sys::pg_detoast_datum_packed(argument.cast_mut_ptr());
-            pgrx::text_to_rust_str(text).is_ok_and(|wanted| question(block, wanted))
-        })
-    };
-    pg_sys::Datum::from(answer)
+    // SAFETY: the function is strict, so its one argument is there, and it is a text. What the call
+    // site keeps was put there below and lives as long as the site.
+    unsafe {
+        let argument = (*call).args.as_slice(1)[0].value.cast_mut_ptr::<pg_sys::varlena>();
+        let generation = sealed::generation();
+        let site = (*call).flinfo;
+        if let (false, Some(asked)) =
+            (pgrx::varatt_is_1b_e(argument), (*site).fn_extra.cast::<Asked>().as_ref())
+            && !pgrx::varatt_is_4b_c(argument)
+            && asked.is(generation, plain(argument))
+        {
+            return pg_sys::Datum::from(asked.answer);
+        }
+        let (answer, text) = report::guard(|| {
+            let text = pg_sys::pg_detoast_datum_packed(argument);
+            let answer = pgrx::text_to_rust_str(text).is_ok_and(|wanted| question(block, wanted));
+            (answer, plain(text))
+        });
+        remember(site, generation, text, answer);
+        pg_sys::Datum::from(answer)
+    }
+}
+
+/// The bytes of a varlena that is neither compressed nor stored elsewhere.
+#[inline]
+unsafe fn plain<'a>(text: *const pg_sys::varlena) -> &'a [u8] {
+    // SAFETY: the caller's varlena is plain.
+    unsafe { std::slice::from_raw_parts(pgrx::vardata_any(text).cast(), pgrx::varsize_any_exhdr(text)) }
+}
+
+unsafe fn remember(site: *mut pg_sys::FmgrInfo, generation: u64, text: &[u8], answer: bool) {
+    // SAFETY: the site's memory context lives as long as the site.
+    unsafe {
+        if site.is_null() || text.len() > Asked::ROOM {
+            return;
+        }
+        if (*site).fn_extra.is_null() {
+            (*site).fn_extra = pg_sys::MemoryContextAllocZero((*site).fn_mcxt, size_of::<Asked>()).cast();
+        }
+        let mut asked = Asked { generation, len: text.len(), text: [0; Asked::ROOM], answer };
+        asked.text[..text.len()].copy_from_slice(text);
+        (*site).fn_extra.cast::<Asked>().write(asked);
+    }
 }

@@ -88,7 +88,11 @@ extension_sql_file!("../sql/47_role.sql", name = "47_role", requires = ["46_thro
 extension_sql_file!("../sql/48_access.sql", name = "48_access", requires = ["47_role"]);
 extension_sql_file!("../sql/48_invitation.sql", name = "48_invitation", requires = ["48_access"]);
 extension_sql_file!("../sql/49_refresh_token.sql", name = "49_refresh_token", requires = ["48_invitation"]);
-extension_sql_file!("../sql/49_session_token.sql", name = "49_session_token", requires = ["49_refresh_token"]);
+extension_sql_file!(
+    "../sql/49_session_token.sql",
+    name = "49_session_token",
+    requires = ["49_refresh_token"]
+);
 extension_sql_file!("../sql/50_sign_up.sql", name = "50_sign_up", requires = ["49_session_token"]);
 extension_sql_file!("../sql/51_sign_in.sql", name = "51_sign_in", requires = ["50_sign_up"]);
 extension_sql_file!("../sql/52_actor.sql", name = "52_actor", requires = ["51_sign_in"]);
@@ -101,13 +105,21 @@ extension_sql_file!("../sql/53_switch_tenant.sql", name = "53_switch_tenant", re
 extension_sql_file!("../sql/54_refresh.sql", name = "54_refresh", requires = ["53_switch_tenant"]);
 extension_sql_file!("../sql/55_session.sql", name = "55_session", requires = ["54_refresh"]);
 extension_sql_file!("../sql/56_update_user.sql", name = "56_update_user", requires = ["55_session"]);
-extension_sql_file!("../sql/60_one_time_token.sql", name = "60_one_time_token", requires = ["56_update_user"]);
+extension_sql_file!(
+    "../sql/60_one_time_token.sql",
+    name = "60_one_time_token",
+    requires = ["56_update_user"]
+);
 extension_sql_file!("../sql/61_mail_outbox.sql", name = "61_mail_outbox", requires = ["60_one_time_token"]);
 extension_sql_file!("../sql/62_request_mail.sql", name = "62_request_mail", requires = ["61_mail_outbox"]);
 extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires = ["62_request_mail"]);
 extension_sql_file!("../sql/64_mfa_factor.sql", name = "64_mfa_factor", requires = ["63_verify_otp"]);
 extension_sql_file!("../sql/65_verify_factor.sql", name = "65_verify_factor", requires = ["64_mfa_factor"]);
-extension_sql_file!("../sql/66_second_factor.sql", name = "66_second_factor", requires = ["65_verify_factor"]);
+extension_sql_file!(
+    "../sql/66_second_factor.sql",
+    name = "66_second_factor",
+    requires = ["65_verify_factor"]
+);
 extension_sql_file!("../sql/67_email_change.sql", name = "67_email_change", requires = ["66_second_factor"]);
 extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["67_email_change"]);
 extension_sql_file!("../sql/71_trusted_issuer.sql", name = "71_trusted_issuer", requires = ["70_api_key"]);

@@ -34,6 +34,8 @@ pub(crate) const TOKEN: &CStr = c"pg_gatehouse.token";
 
 static mut VALUE: *mut c_char = std::ptr::null_mut();
 static mut CURRENT: *const Block = std::ptr::null();
+/// Counts how often the claims changed, so that nobody takes an answer about others for theirs.
+static mut GENERATION: u64 = 1;
 static mut PRELOADED: bool = false;
 /// What `auth.authenticate` verified a moment ago, for the check hook to take.
 static mut VERIFIED: Option<Claims> = None;
@@ -94,6 +96,19 @@ pub(crate) fn current() -> Option<&'static Block> {
         _ if settings::trust_request_claims() => request_claims::block(),
         _ => None,
     }
+}
+
+/// Which claims [`current`] tells of: another number, other claims. Within one transaction only.
+#[inline]
+pub(crate) fn generation() -> u64 {
+    // SAFETY: backends are single-threaded.
+    unsafe { GENERATION }
+}
+
+/// Called when what `current` falls back to has changed.
+fn others_count() {
+    // SAFETY: as above.
+    unsafe { GENERATION = GENERATION.wrapping_add(1) };
 }
 
 /// Whether this transaction already has its identity.
@@ -219,6 +234,7 @@ unsafe extern "C-unwind" fn assign(_new: *const c_char, extra: *mut c_void) {
     // SAFETY: `extra` is null or a block that `memory::hand_over` made.
     unsafe {
         CURRENT = extra.cast::<Block>();
+        GENERATION = GENERATION.wrapping_add(1);
         lock::set(CURRENT.as_ref().is_some_and(Block::locks));
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn block() -> Option<&'static Block> {
         let now = CStr::from_ptr(now);
         if PARSED.source.is_null() || CStr::from_ptr(PARSED.source) != now {
             PARSED = parse(now);
+            super::others_count();
         }
         PARSED.block.as_ref()
     }
@@ -40,6 +41,7 @@ pub(super) fn block() -> Option<&'static Block> {
 pub(crate) fn forget() {
     // SAFETY: backends are single-threaded.
     unsafe { PARSED = Parsed { source: std::ptr::null(), block: std::ptr::null() } };
+    super::others_count();
 }
 
 fn parse(json: &CStr) -> Parsed {

@@ -60,6 +60,12 @@ impl ServerKind {
     }
 }
 
+/// Requests share a connection: none may leave a statement, a temporary table or a cursor in it for
+/// the next. Without the extension the setting means nothing.
+const REFUSE_SESSION_STATE: (&str, &str) = ("pg_gatehouse.refuse_session_state", "on");
+/// SQLSTATE of a server, or a pooler, that does not understand what it was sent.
+const PROTOCOL_VIOLATION: &str = "08P01";
+
 impl<'a> Startup<'a> {
     /// Connects to one endpoint and logs in, if it is of the kind that is wanted.
     pub(super) async fn run(
@@ -67,12 +73,14 @@ impl<'a> Startup<'a> {
         endpoint: &Endpoint,
         wanted: SessionKind,
     ) -> Result<(Self, BackendKey), ConnectError> {
-        let socket = Socket::open(endpoint).await?;
-        let input = BytesMut::with_capacity(8 * 1024);
-        let (key, kind) = (BackendKey::default(), ServerKind::default());
-        let mut startup = Self { socket, input, uri, key, kind };
-        startup.send_startup().await?;
-        startup.authenticate().await?;
+        let mut startup = match Self::log_in(uri, endpoint, &[REFUSE_SESSION_STATE]).await {
+            // A pooler in between may know no such parameter.
+            Err(ConnectError::Refused(error)) if error.code() == PROTOCOL_VIOLATION => {
+                tracing::warn!("the server refuses {}: store it for the login role", REFUSE_SESSION_STATE.0);
+                Self::log_in(uri, endpoint, &[]).await?
+            }
+            startup => startup?,
+        };
         startup.wait_until_ready().await?;
         if !startup.kind.is(wanted) {
             return Err(ConnectError::WrongKind);
@@ -81,13 +89,28 @@ impl<'a> Startup<'a> {
         Ok((startup, key))
     }
 
-    async fn send_startup(&mut self) -> Result<(), ConnectError> {
+    async fn log_in(
+        uri: &'a DatabaseUri,
+        endpoint: &Endpoint,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, ConnectError> {
+        let socket = Socket::open(endpoint).await?;
+        let input = BytesMut::with_capacity(8 * 1024);
+        let (key, kind) = (BackendKey::default(), ServerKind::default());
+        let mut startup = Self { socket, input, uri, key, kind };
+        startup.send_startup(settings).await?;
+        startup.authenticate().await?;
+        Ok(startup)
+    }
+
+    async fn send_startup(&mut self, settings: &[(&str, &str)]) -> Result<(), ConnectError> {
         let mut parameters = vec![
             ("user", self.uri.user.as_str()),
             ("database", &self.uri.database),
             ("application_name", &self.uri.application_name),
             ("client_encoding", "UTF8"),
         ];
+        parameters.extend(settings);
         parameters.extend(self.uri.options.as_deref().map(|options| ("options", options)));
         let mut output = BytesMut::new();
         frontend::startup_message(parameters, &mut output)?;
