@@ -40,8 +40,8 @@ def test_service_role_may_lint_and_explain_and_others_may_not(owner, alice, mint
 def test_the_verdict_is_what_happens(owner, alice):
     verdicts = dict(owner.execute(
         """select command, allowed
-             from auth."user" as u join auth.membership on user_id = u.id,
-                  auth.explain_access('note', u.id, tenant_id)
+             from auth."user" as u join auth.membership as m on m.user_id = u.id,
+                  auth.explain_access('note', u.id, m.tenant_id)
             where u.email = 'alice@acme.example' and kind = 'verdict'""").fetchall())
     deeds = {
         "select": "select 1 from note",

@@ -28,6 +28,8 @@ pub(crate) struct DatabaseUri {
     pub(crate) application_name: String,
     /// Command-line options for the backend, as in `PGOPTIONS`.
     pub(crate) options: Option<String>,
+    /// Whether requests share the connection, so that none may leave anything in it for the next.
+    pub(crate) is_shared: bool,
     /// For one endpoint, name resolution and authentication included.
     pub(crate) connect_timeout: Duration,
     /// Which servers will do: the first endpoint whose server is one is taken.
@@ -103,6 +105,7 @@ impl DatabaseUri {
             endpoints: endpoints(&options, lookup)?,
             password: options.find_or("password", "PGPASSWORD", lookup).map(Secret::new),
             database: options.find_or("dbname", "PGDATABASE", lookup).unwrap_or_else(|| user.clone()),
+            is_shared: true,
             application_name: options
                 .find_or("application_name", "PGAPPNAME", lookup)
                 .unwrap_or_else(|| "gatehouse".to_owned()),

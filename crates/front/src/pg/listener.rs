@@ -23,7 +23,9 @@ impl Listener {
     /// # Errors
     /// As for any connection.
     pub(crate) async fn open(uri: &DatabaseUri, sql: &str) -> Result<Self, PgError> {
-        let mut connection = Connection::open(uri, false).await?;
+        // It is nobody's but ours, and listening is state of a session.
+        let own = DatabaseUri { is_shared: false, ..uri.clone() };
+        let mut connection = Connection::open(&own, false).await?;
         connection.run(&[Step::new(sql, &[], &[])]).await?;
         let (socket, input) = connection.into_parts();
         Ok(Self { socket, input })

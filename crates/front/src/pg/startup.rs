@@ -73,7 +73,8 @@ impl<'a> Startup<'a> {
         endpoint: &Endpoint,
         wanted: SessionKind,
     ) -> Result<(Self, BackendKey), ConnectError> {
-        let mut startup = match Self::log_in(uri, endpoint, &[REFUSE_SESSION_STATE]).await {
+        let settings: &[_] = if uri.is_shared { &[REFUSE_SESSION_STATE] } else { &[] };
+        let mut startup = match Self::log_in(uri, endpoint, settings).await {
             // A pooler in between may know no such parameter.
             Err(ConnectError::Refused(error)) if error.code() == PROTOCOL_VIOLATION => {
                 tracing::warn!("the server refuses {}: store it for the login role", REFUSE_SESSION_STATE.0);
