@@ -655,6 +655,8 @@ create table auth.audit_event (
     hash bytea,
     constraint audit_event_seal_check check ((position is null) = (hash is null))
 ) partition by range (at);
+revoke all on table auth.audit_event from public;
+select pg_catalog.pg_extension_config_dump('auth.audit_event_id_seq', '');
 comment on table auth.audit_event is 'Security events, append only, a partition for each month (UTC). Never holds a password, a token or a key.';
 comment on column auth.audit_event.position is 'Place in the hash chain; null until sealed.';
 comment on column auth.audit_event.hash is 'HMAC-SHA-256 over the hash before it and this row (crates/core/src/audit.rs).';

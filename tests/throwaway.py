@@ -22,11 +22,11 @@ class Cluster:
     def __init__(self, folder, port):
         self.folder, self.port = folder, port
 
-    def uri(self, user="postgres"):
-        return f"postgresql://{user}@127.0.0.1:{self.port}/postgres"
+    def uri(self, user="postgres", database="postgres"):
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
-    def connect(self, user="postgres", **options):
-        return psycopg.connect(self.uri(user), autocommit=True, **options)
+    def connect(self, user="postgres", database="postgres", **options):
+        return psycopg.connect(self.uri(user, database), autocommit=True, **options)
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
