@@ -7764,3 +7764,6 @@ begin
     end if;
 end
 $$;
+
+-- In the audit, and with it the background worker begins.
+select auth.record_event('extension_upgraded', 'success', detail => '{"from": "0.1.0", "to": "0.2.0"}');
