@@ -1092,9 +1092,17 @@ declare
     upper timestamptz := (month + interval '1 month') at time zone 'UTC';
     granted record;
 begin
+    -- Whoever writes an event of this month has chosen the default partition already, and would
+    -- fail when it is not the right one any more: wait for them, and let others wait.
+    if lower <= clock_timestamp() then
+        lock table auth.audit_event in share row exclusive mode;
+    end if;
     -- Not "partition of", which would lock out everybody; and what is in the default partition
     -- must not change from here on.
     lock table auth.audit_event_default in access exclusive mode;
+    if to_regclass(format('auth.%I', partition)) is not null then
+        return;
+    end if;
     execute format('create table auth.%I (like auth.audit_event including defaults including constraints)', partition);
     perform auth.index_audit_partition(partition);
     -- Default privileges of this database may have granted it to somebody.
