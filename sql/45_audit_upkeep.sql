@@ -74,6 +74,7 @@ create function auth.make_audit_partition(month date)
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
 as $$
 declare
     partition name := auth.audit_partition(month);
@@ -81,14 +82,13 @@ declare
     upper timestamptz := (month + interval '1 month') at time zone 'UTC';
     granted record;
 begin
-    -- Whoever writes an event of this month has chosen the default partition already, and would
-    -- fail when it is not the right one any more: wait for them, and let others wait.
-    if lower <= clock_timestamp() then
-        lock table auth.audit_event in share row exclusive mode;
-    end if;
+    -- An event that is being written was sent to the default partition, which must not narrow under
+    -- it: wait for those who write, but not for long, for others wait behind us.
+    lock table auth.audit_event in share row exclusive mode;
     -- Not "partition of", which would lock out everybody; and what is in the default partition
     -- must not change from here on.
     lock table auth.audit_event_default in access exclusive mode;
+    -- Somebody else may have made it while we waited.
     if to_regclass(format('auth.%I', partition)) is not null then
         return;
     end if;

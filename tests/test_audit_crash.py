@@ -70,6 +70,7 @@ def test_a_kill_9_leaves_what_was_acknowledged_and_the_chain_whole(victim, clust
 def test_without_a_free_worker_slot_nothing_blocks_and_sealing_works_by_hand():
     with throwaway.cluster("max_worker_processes = 1") as cluster, cluster.connect() as owner:
         mark = str(uuid.uuid4())
+        owner.execute("select auth.seal_audit()")
         started = time.monotonic()
         for _ in range(20):
             owner.execute(FAIL, [mark])

@@ -1,22 +1,47 @@
 //! What all requests share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::config::Config;
+use crate::config::{Config, Sources};
+use crate::metrics::Metrics;
 use crate::schema_cache::SchemaCache;
 use crate::tx::Database;
 
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) config: Config,
     pub(crate) database: Database,
+    pub(crate) metrics: Metrics,
+    /// Without the settings in the database, which may be read again.
+    pub(crate) sources: Sources,
+    config: RwLock<Arc<Config>>,
     schema_cache: RwLock<Option<Arc<SchemaCache>>>,
+    /// The last attempt to read the schema cache failed, or none has ended.
+    stale: AtomicBool,
 }
 
 impl App {
-    pub(crate) fn new(config: Config) -> Self {
-        let database = Database::new(&config);
-        Self { config, database, schema_cache: RwLock::new(None) }
+    /// # Errors
+    /// The keys are none; the configuration has judged them before.
+    pub(crate) fn new(sources: Sources, config: Config) -> Result<Self, gatehouse_core::Error> {
+        Ok(Self {
+            database: Database::new(&config)?,
+            metrics: Metrics::default(),
+            sources,
+            config: RwLock::new(Arc::new(config)),
+            schema_cache: RwLock::new(None),
+            stale: AtomicBool::new(true),
+        })
+    }
+
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_config(&self, config: Config) -> Result<(), gatehouse_core::Error> {
+        self.database.reconfigure(&config)?;
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        Ok(())
     }
 
     /// `None` until it was loaded for the first time.
@@ -26,5 +51,15 @@ impl App {
 
     pub(crate) fn set_schema_cache(&self, cache: SchemaCache) {
         *self.schema_cache.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(cache));
+        self.stale.store(false, Ordering::Release);
+    }
+
+    /// The schema cache may not be what the database has.
+    pub(crate) fn mark_stale(&self) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
     }
 }

@@ -5,7 +5,8 @@
 //! parameters) → [`tx`] (one transaction, one flight) → [`response`], or [`error`].
 //! Everything before [`tx`] is pure: no connection is taken before the request is known to be good.
 //! The database is the authority: the front holds no key, decides nothing about a caller and only
-//! passes the token on.
+//! passes the token on. Only where the database can not load the extension does the front judge
+//! tokens, by the same core ([`token`]).
 
 mod access_log;
 mod app;
@@ -15,6 +16,8 @@ mod config;
 mod data;
 mod error;
 mod health;
+mod metrics;
+mod openapi;
 mod pg;
 mod plan;
 mod request;
@@ -23,6 +26,8 @@ mod router;
 mod schema_cache;
 mod server;
 mod sql;
+mod token;
 mod tx;
+mod upkeep;
 
 pub use cli::run;

@@ -34,6 +34,8 @@ pub(crate) fn admin(app: Arc<App>) -> Router {
     Router::new()
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
+        .route("/config", get(health::config))
+        .route("/metrics", get(health::metrics))
         .route("/schema_cache", get(health::schema_cache))
         .with_state(app)
 }

@@ -1,5 +1,6 @@
-//! The life of the process: bind, load the schema cache, serve, stop gracefully.
+//! The life of the process: bind, keep what is known of the database, serve, stop gracefully.
 
+mod connection;
 mod listener;
 
 use std::io;
@@ -8,23 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use connection::serve_connection;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use listener::{Listener, bind};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::app::App;
-use crate::config::{Config, LogLevel};
-use crate::schema_cache::{self, LoadError};
-use crate::{access_log, router};
+use crate::config::{Config, Sources};
+use crate::schema_cache::{self, LoadError, Scope};
+use crate::upkeep::{self, UpkeepError};
+use crate::{pg, router};
 
-/// How long a client may take to send a request's head, and how long it may stay idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests under way may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after an accept that failed, as when file descriptors run out.
@@ -35,36 +33,56 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) enum ServeError {
     #[error("{key}: cannot listen on {address}: {error}")]
     Bind { key: &'static str, address: String, error: io::Error },
+    #[error("PGRST_JWT_SECRET: its keys can not be used: {0}")]
+    Keys(#[from] gatehouse_core::Error),
     #[error("the system gives no runtime: {0}")]
     Runtime(#[from] io::Error),
     #[error("PGRST_DB_URI: the schema cache could not be loaded: {0}")]
     SchemaCache(#[from] LoadError),
+    #[error("{0}")]
+    Upkeep(#[from] UpkeepError),
 }
 
 /// Serves until a signal says stop.
-pub(crate) fn run(config: Config) -> Result<(), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(config));
+pub(crate) fn run(sources: Sources, config: Config) -> Result<(), ServeError> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(serve(sources, config));
     runtime.shutdown_background();
     result
 }
 
-async fn serve(config: Config) -> Result<(), ServeError> {
-    let main = listener::bind(&config.listen, "PGRST_SERVER_PORT").await?;
+/// The schema cache as JSON, read once.
+pub(crate) fn dump_schema(sources: Sources, config: Config) -> Result<String, ServeError> {
+    drop(sources);
+    let pool = pg::Pool::new(config.database.clone(), config.pool);
+    let scope = Scope {
+        schemas: &config.schemas,
+        extra_search_path: &config.extra_search_path,
+        hoisted_settings: &config.hoisted_settings,
+    };
+    let cache = runtime()?.block_on(schema_cache::load(&pool, scope))?;
+    Ok(format!("{}\n", cache.to_json()))
+}
+
+fn runtime() -> Result<Runtime, ServeError> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+async fn serve(sources: Sources, config: Config) -> Result<(), ServeError> {
+    let main = bind(&config.listen, "PGRST_SERVER_PORT").await?;
     let admin = match &config.admin {
-        Some(listen) => Some(listener::bind(listen, "PGRST_ADMIN_SERVER_PORT").await?),
+        Some(listen) => Some(bind(listen, "PGRST_ADMIN_SERVER_PORT").await?),
         None => None,
     };
-    let app = Arc::new(App::new(config));
+    let app = Arc::new(App::new(sources, config)?);
     let (stop, stopped) = watch::channel(false);
-    let level = app.config.log_level;
-    let mut servers =
-        vec![tokio::spawn(accept(main, router::public(Arc::clone(&app)), level, stopped.clone()))];
+    let public = router::public(Arc::clone(&app));
+    let mut servers = vec![tokio::spawn(accept(main, public, Some(Arc::clone(&app)), stopped.clone()))];
     if let Some(admin) = admin {
         let router = router::admin(Arc::clone(&app));
-        servers.push(tokio::spawn(accept(admin, router, LogLevel::Crit, stopped)));
+        servers.push(tokio::spawn(accept(admin, router, None, stopped)));
     }
-    let result = load_then_wait(&app).await;
+    let result = keep_until_stopped(app).await;
     let _ = stop.send(true);
     for server in servers {
         let _ = server.await;
@@ -72,18 +90,16 @@ async fn serve(config: Config) -> Result<(), ServeError> {
     result
 }
 
-/// Ends at a signal, or early if the schema cache can not be had.
-async fn load_then_wait(app: &App) -> Result<(), ServeError> {
+/// Ends at a signal, or early if what has to be known of the database can not be had.
+async fn keep_until_stopped(app: Arc<App>) -> Result<(), ServeError> {
     let mut signals = pin!(stop_signal());
     tokio::select! {
-        signal = &mut signals => return Ok(signal?),
-        cache = schema_cache::load(app.database.pool(), &app.config.schemas) => {
-            let cache = cache?;
-            tracing::info!(relations = cache.len(), "schema cache loaded");
-            app.set_schema_cache(cache);
+        signal = &mut signals => Ok(signal?),
+        ended = upkeep::run(app) => {
+            ended?;
+            Ok(signals.await?)
         }
     }
-    Ok(signals.await?)
 }
 
 async fn stop_signal() -> io::Result<()> {
@@ -96,8 +112,14 @@ async fn stop_signal() -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts until told to stop, then lets the requests under way finish.
-async fn accept(listener: TcpListener, router: Router, level: LogLevel, mut stopped: watch::Receiver<bool>) {
+/// Accepts until told to stop, then lets the requests under way finish. With `app`, what is
+/// answered is logged and counted.
+async fn accept(
+    listener: Listener,
+    router: Router,
+    app: Option<Arc<App>>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -105,7 +127,7 @@ async fn accept(listener: TcpListener, router: Router, level: LogLevel, mut stop
             _ = stopped.changed() => break,
         };
         match accepted {
-            Ok((stream, _)) => serve_connection(stream, router.clone(), level, &graceful),
+            Ok((stream, peer)) => serve_connection(stream, peer, router.clone(), app.clone(), &graceful),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
@@ -116,33 +138,4 @@ async fn accept(listener: TcpListener, router: Router, level: LogLevel, mut stop
     if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
-}
-
-fn serve_connection(stream: TcpStream, router: Router, level: LogLevel, graceful: &GracefulShutdown) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let (mut router, method, uri) = (router.clone(), request.method().clone(), request.uri().clone());
-        async move {
-            let response = tower_service(&mut router, request).await;
-            if let Ok(response) = &response {
-                access_log::log(level, &method, &uri, response.status());
-            }
-            response
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
-    // An error here is the client's: it went away or did not speak HTTP.
-    tokio::spawn(async move { drop(connection.await) });
-}
-
-async fn tower_service(
-    router: &mut Router,
-    request: hyper::Request<hyper::body::Incoming>,
-) -> Result<axum::response::Response, std::convert::Infallible> {
-    use tower_service::Service;
-    router.call(request.map(Body::new)).await
 }

@@ -5,14 +5,21 @@
 //! can do nothing, and Postgres skips the rest of the pipeline anyway. All that the prelude sets
 //! is local to the transaction, so the next user of the connection inherits nothing.
 
+mod caller;
+
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub(crate) use caller::Identity;
+use caller::scope;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::pg::{PgError, Pool, Row, Step};
 use crate::request::{Credential, Variables};
+use crate::schema_cache::{Routine, SchemaCache};
 use crate::sql::{self, Prelude, Statement};
+use crate::token::Verifier;
 
 /// The role that has a pool of its own.
 const SERVICE_ROLE: &str = "service_role";
@@ -20,37 +27,99 @@ const SERVICE_ROLE: &str = "service_role";
 /// Which role the public routes of the auth API run as when the configuration names none.
 const DEFAULT_ANON_ROLE: &str = "anon";
 
+/// Ends a transaction without effect. What would have failed at its end, fails before.
+const CHECK_DEFERRED: &str = "set constraints all immediate";
+const ROLLBACK: &str = "rollback";
+
 #[derive(Debug)]
 pub(crate) struct Database {
     pool: Pool,
     service_pool: Option<Pool>,
+    read_pool: Option<Pool>,
+    /// Exchanged when the configuration is read again.
+    settings: RwLock<Arc<Settings>>,
+}
+
+/// What of the configuration transactions depend on.
+#[derive(Debug)]
+struct Settings {
     anon_role: Option<String>,
     pre_request: Option<String>,
     /// By exposed schema.
     search_paths: HashMap<String, String>,
+    app_settings: Vec<(String, String)>,
+    verifier: Option<Verifier>,
 }
 
 /// Who and where a transaction is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {
-    pub(crate) credential: &'a Credential<'a>,
+    pub(crate) cache: &'a SchemaCache,
+    pub(crate) identity: &'a Identity<'a>,
     pub(crate) variables: &'a Variables,
     /// The exposed schema that unqualified names are looked up in first.
     pub(crate) schema: &'a str,
     pub(crate) read_only: bool,
+    pub(crate) rolls_back: bool,
+    pub(crate) timezone: Option<&'a str>,
+    /// Whether the statement raises an error of its own when it touches a wrong number of rows.
+    pub(crate) checks_rows: bool,
+    /// The function that is called, for its settings.
+    pub(crate) routine: Option<&'a Routine>,
+}
+
+/// What a transaction gave.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) rows: Vec<Row>,
+    /// The plan of the estimate.
+    pub(crate) estimate: Option<Row>,
+}
+
+impl Settings {
+    fn new(config: &Config) -> Result<Self, gatehouse_core::Error> {
+        let path = |schema: &String| (schema.clone(), sql::search_path(schema, &config.extra_search_path));
+        Ok(Self {
+            anon_role: config.anon_role.clone(),
+            pre_request: config.pre_request.as_ref().map(sql::pre_request),
+            search_paths: config.schemas.iter().map(path).collect(),
+            app_settings: config.app_settings.clone(),
+            verifier: config.tokens.as_ref().map(Verifier::new).transpose()?,
+        })
+    }
 }
 
 impl Database {
-    pub(crate) fn new(config: &Config) -> Self {
-        let path = |schema: &String| (schema.clone(), sql::search_path(schema, &config.extra_search_path));
-        let pre_request = config.pre_request.as_ref();
-        Self {
-            pool: Pool::new(config.database.clone(), config.pool),
-            service_pool: config.service_database.clone().map(|uri| Pool::new(uri, config.pool)),
-            anon_role: config.anon_role.clone(),
-            pre_request: pre_request.map(|(schema, name)| sql::pre_request(schema.as_deref(), name)),
-            search_paths: config.schemas.iter().map(path).collect(),
-        }
+    /// # Errors
+    /// As [`Self::reconfigure`].
+    pub(crate) fn new(config: &Config) -> Result<Self, gatehouse_core::Error> {
+        let pool = |uri| Pool::new(uri, config.pool);
+        Ok(Self {
+            pool: pool(config.database.clone()),
+            service_pool: config.service_database.clone().map(pool),
+            read_pool: config.read_database.clone().map(pool),
+            settings: RwLock::new(Arc::new(Settings::new(config)?)),
+        })
+    }
+
+    /// Goes by another configuration from now on. The pools stay as they are.
+    ///
+    /// # Errors
+    /// The keys are none; the configuration has judged them before.
+    pub(crate) fn reconfigure(&self, config: &Config) -> Result<(), gatehouse_core::Error> {
+        let settings = Arc::new(Settings::new(config)?);
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        Ok(())
+    }
+
+    /// Closes connections that had nothing to do for too long.
+    pub(crate) fn tidy(&self) {
+        let others = [&self.service_pool, &self.read_pool].into_iter().flatten();
+        std::iter::once(&self.pool).chain(others).for_each(Pool::tidy);
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The pool of the plain login role, for what is nobody's request: the catalog, readiness.
@@ -58,30 +127,47 @@ impl Database {
         &self.pool
     }
 
-    /// Runs one statement as the caller.
+    /// Who shows this. `now`: seconds since 1970.
+    ///
+    /// # Errors
+    /// The token is not good, or one is needed.
+    pub(crate) fn identify<'a>(&self, credential: &Credential<'a>, now: i64) -> Result<Identity<'a>, Error> {
+        Identity::of(&self.settings(), credential, now)
+    }
+
+    /// Runs one statement as the caller; with `estimate`, what the planner thinks of it too.
     ///
     /// # Errors
     /// The first error of the transaction; nothing of it stays then.
-    pub(crate) async fn run(&self, context: Context<'_>, statement: &Statement) -> Result<Vec<Row>, Error> {
-        let caller = self.caller(context.credential)?;
-        let prelude = if caller.is_token {
-            Prelude::Token { read_only: context.read_only }
-        } else {
-            Prelude::Role { read_only: context.read_only }
-        };
-        let values = statement.values();
-        let search_path = self.search_paths.get(context.schema).map_or("", String::as_str);
-        let prelude_values = prelude_values(search_path, context.variables, caller.name);
-        let prelude = Step { sql: prelude.sql(), types: &Prelude::TYPES, values: &prelude_values, scope: 0 };
-        let statement = statement.step(&values, caller.scope);
-        let result = match &self.pre_request {
-            None => self.pool_for(&caller).run(&[prelude, statement]).await,
-            Some(sql) => {
-                let pre_request = Step { sql, types: &[], values: &[], scope: caller.scope };
-                self.pool_for(&caller).run(&[prelude, pre_request, statement]).await
-            }
-        };
-        result.map_err(|error| caller.blame(error))
+    pub(crate) async fn run(
+        &self,
+        context: Context<'_>,
+        statement: &Statement,
+        estimate: Option<&Statement>,
+    ) -> Result<Outcome, Error> {
+        let (identity, settings) = (context.identity, &*self.settings());
+        let role_settings = context.cache.role_settings(identity.role());
+        let prelude = prelude(settings, context, role_settings).statement();
+        let (prelude_values, values) = (prelude.values(), statement.values());
+        let estimate_values = estimate.map(Statement::values).unwrap_or_default();
+        let scope = identity.scope();
+        let mut steps = Vec::with_capacity(7);
+        steps.extend(isolation(context.routine, role_settings).map(|sql| Step::new(sql, &[], &[])));
+        let prelude_step = steps.len();
+        steps.push(Step { kept: false, ..prelude.step(&prelude_values, 0) });
+        if let Some(sql) = &settings.pre_request {
+            steps.push(Step { scope, ..Step::new(sql, &[], &[]) });
+        }
+        let main = steps.len();
+        steps.push(statement.step(&values, scope));
+        steps.extend(estimate.map(|estimate| estimate.step(&estimate_values, scope)));
+        if context.rolls_back {
+            steps.extend([CHECK_DEFERRED, ROLLBACK].map(|sql| Step::new(sql, &[], &[])));
+        }
+        let rows = self.pool_for(context).run(&steps).await;
+        let rows = rows.map_err(|error| identity.blame(error, prelude_step, context.checks_rows))?;
+        let (rows, estimate) = rows.into_iter().partition::<Vec<_>, _>(|row| row.step == main);
+        Ok(Outcome { rows, estimate: estimate.into_iter().next() })
     }
 
     /// Runs one statement of a public route of the auth API, whatever the client shows of itself.
@@ -93,76 +179,53 @@ impl Database {
         variables: &Variables,
         statement: Step<'_>,
     ) -> Result<Vec<Row>, PgError> {
-        let role = self.anon_role.as_deref().unwrap_or(DEFAULT_ANON_ROLE);
-        let values = prelude_values("", variables, role);
-        let sql = Prelude::Role { read_only: false }.sql();
-        self.pool.run(&[Step { sql, types: &Prelude::TYPES, values: &values, scope: 0 }, statement]).await
+        let settings = self.settings();
+        let role = settings.anon_role.as_deref().unwrap_or(DEFAULT_ANON_ROLE);
+        let prelude = Prelude {
+            caller: sql::Caller::Role { role, claims: None },
+            read_only: false,
+            search_path: "",
+            variables,
+            role_settings: &[],
+            timezone: None,
+            settings: [&[], &[]],
+        };
+        let prelude = prelude.statement();
+        let values = prelude.values();
+        let prelude = Step { kept: false, ..prelude.step(&values, 0) };
+        self.pool.run(&[prelude, Step { scope: scope(role), ..statement }]).await
     }
 
-    fn caller<'a>(&'a self, credential: &'a Credential<'a>) -> Result<Caller<'a>, Error> {
-        let anon_role = self.anon_role.as_deref();
-        match credential {
-            Credential::Anonymous => {
-                let role = anon_role.ok_or(Error::TokenRequired)?;
-                Ok(Caller { name: role, role, is_token: false, is_anonymous: true, scope: scope(role) })
-            }
-            Credential::Bearer(bearer) => {
-                let role = bearer.unverified_role().or(anon_role).unwrap_or_default();
-                let is_anonymous = Some(role) == anon_role;
-                Ok(Caller { name: bearer.token(), role, is_token: true, is_anonymous, scope: scope(role) })
-            }
-        }
-    }
-
-    fn pool_for(&self, caller: &Caller<'_>) -> &Pool {
-        match &self.service_pool {
-            Some(pool) if caller.is_token && caller.role == SERVICE_ROLE => pool,
+    fn pool_for(&self, context: Context<'_>) -> &Pool {
+        match (&self.service_pool, &self.read_pool) {
+            (Some(pool), _) if context.identity.is_token() && context.identity.role() == SERVICE_ROLE => pool,
+            (_, Some(pool)) if context.read_only => pool,
             _ => &self.pool,
         }
     }
 }
 
-fn prelude_values<'a>(
-    search_path: &'a str,
-    variables: &'a Variables,
-    caller: &'a str,
-) -> [Option<&'a [u8]>; 6] {
-    [
-        Some(search_path.as_bytes()),
-        Some(variables.method.as_bytes()),
-        Some(variables.path.as_bytes()),
-        Some(&variables.headers),
-        Some(&variables.cookies),
-        Some(caller.as_bytes()),
-    ]
-}
-
-/// Keeps the prepared statements of one role apart from those of another. Only a transaction that
-/// the database let in can prepare one, so a made-up role gets no entry.
-fn scope(role: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    role.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The caller as far as the front needs to know.
-struct Caller<'a> {
-    /// What the prelude takes: the role's name or the token.
-    name: &'a str,
-    /// The role, of a token as it claims.
-    role: &'a str,
-    is_token: bool,
-    is_anonymous: bool,
-    scope: u64,
-}
-
-impl Caller<'_> {
-    fn blame(&self, error: PgError) -> Error {
-        match error {
-            PgError::Database { step: 0, error } if self.is_token && error.code() == "28000" => {
-                Error::InvalidToken(error.into())
-            }
-            error => Error::Database { error, authenticated: !self.is_anonymous },
-        }
+fn prelude<'a>(
+    settings: &'a Settings,
+    context: Context<'a>,
+    role_settings: &'a [(String, String)],
+) -> Prelude<'a> {
+    let search_path = settings.search_paths.get(context.schema);
+    let of_routine = context.routine.map_or(&[][..], |routine| &routine.settings);
+    Prelude {
+        caller: context.identity.caller(),
+        read_only: context.read_only,
+        search_path: search_path.map_or("", String::as_str),
+        variables: context.variables,
+        role_settings,
+        timezone: context.timezone,
+        settings: [of_routine, &settings.app_settings],
     }
+}
+
+/// The function's level of isolation, else the role's.
+fn isolation(routine: Option<&Routine>, role_settings: &[(String, String)]) -> Option<&'static str> {
+    let of_routine = routine.and_then(|routine| routine.isolation.as_deref());
+    let of_role = || role_settings.iter().find(|(name, _)| name == "default_transaction_isolation");
+    of_routine.or_else(|| of_role().map(|(_, value)| value.as_str())).and_then(sql::isolation)
 }

@@ -35,10 +35,11 @@ const HARMLESS: [&str; 26] = [
 ];
 
 /// Functions that take or give secrets, for calls without the schema in front.
-pub const SECRET: [&str; 89] = [
+pub const SECRET: [&str; 94] = [
     "accept_invitation",
     "account_of",
     "address_subject",
+    "admin_check",
     "admin_create_user",
     "admin_update_user",
     "authenticate",
@@ -70,6 +71,7 @@ pub const SECRET: [&str; 89] = [
     "jwt_sign",
     "jwt_verify",
     "keyed_hash",
+    "link_identity",
     "mail_token",
     "make_api_key",
     "make_invitation_token",
@@ -89,6 +91,7 @@ pub const SECRET: [&str; 89] = [
     "read_code",
     "read_link_token",
     "read_recovery_code",
+    "read_signing_key",
     "reauthenticate",
     "recovery_code_hash",
     "redeem",
@@ -107,6 +110,7 @@ pub const SECRET: [&str; 89] = [
     "sign",
     "sign_access_token",
     "sign_in",
+    "sign_in_external",
     "sign_up",
     "spend_one_time_token",
     "spend_reauthentication",
@@ -120,6 +124,7 @@ pub const SECRET: [&str; 89] = [
     "update_user",
     "verify",
     "verify_credential",
+    "verify_external",
     "verify_factor",
     "verify_link",
     "verify_otp",

@@ -32,7 +32,7 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request<Body>) 
 }
 
 async fn keys(app: &App, parts: &Parts) -> Result<Bytes, AuthError> {
-    let step = Step { sql: SQL, types: &[], values: &[], scope: 0 };
+    let step = Step::kept(SQL, &[], &[]);
     let rows = app.database.run_public(&Variables::of(parts), step).await?;
     let [json] = rows.first().map(crate::pg::Row::columns).unwrap_or_default();
     json.ok_or_else(|| AuthError::internal("auth.jwks() gave nothing"))

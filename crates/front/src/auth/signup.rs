@@ -50,7 +50,7 @@ async fn sign_up(app: &App, parts: &Parts, body: Body) -> Result<Vec<u8>, AuthEr
     }
     let tenant = body.tenant.as_deref().map(str::as_bytes);
     let values = [Some(email.as_bytes()), Some(password.as_bytes()), Some(metadata.as_bytes()), tenant];
-    let step = Step { sql: SQL, types: &TYPES, values: &values, scope: 0 };
+    let step = Step::kept(SQL, &TYPES, &values);
     super::call(app, parts, step).await?.into_session_or_user()
 }
 

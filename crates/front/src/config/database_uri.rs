@@ -30,7 +30,32 @@ pub(crate) struct DatabaseUri {
     pub(crate) options: Option<String>,
     /// For one endpoint, name resolution and authentication included.
     pub(crate) connect_timeout: Duration,
+    /// Which servers will do: the first endpoint whose server is one is taken.
+    pub(crate) session: SessionKind,
 }
+
+/// `target_session_attrs`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SessionKind {
+    #[default]
+    Any,
+    /// A standby; any, when there is none.
+    PreferStandby,
+    Primary,
+    ReadOnly,
+    ReadWrite,
+    Standby,
+}
+
+const SESSIONS: [(&str, SessionKind); 7] = [
+    ("", SessionKind::Any),
+    ("any", SessionKind::Any),
+    ("prefer-standby", SessionKind::PreferStandby),
+    ("primary", SessionKind::Primary),
+    ("read-only", SessionKind::ReadOnly),
+    ("read-write", SessionKind::ReadWrite),
+    ("standby", SessionKind::Standby),
+];
 
 const DEFAULT_SOCKET_DIRECTORY: &str = "/var/run/postgresql";
 const DEFAULT_PORT: u16 = 5432;
@@ -83,6 +108,7 @@ impl DatabaseUri {
                 .unwrap_or_else(|| "gatehouse".to_owned()),
             options: options.find_or("options", "PGOPTIONS", lookup),
             connect_timeout: connect_timeout(&options)?,
+            session: session(&options, lookup),
             user,
         })
     }
@@ -99,14 +125,21 @@ fn check(options: &Options) -> Result<(), String> {
                     "sslmode disable, allow or prefer: this version has no TLS to the database".into()
                 );
             }
-            "target_session_attrs" if matches!(value.as_str(), "any" | "") => {}
-            "target_session_attrs" => return Err("target_session_attrs=any, in this version".into()),
+            "target_session_attrs" if SESSIONS.iter().any(|(name, _)| name == value) => {}
+            "target_session_attrs" => {
+                return Err("target_session_attrs as libpq documents it".into());
+            }
             ignored if IGNORED.contains(&ignored) => {}
             // The key is not told: in a malformed string it may be a piece of the password.
             _ => return Err("only connection options that libpq documents".into()),
         }
     }
     Ok(())
+}
+
+fn session(options: &Options, lookup: &Lookup<'_>) -> SessionKind {
+    let text = options.find_or("target_session_attrs", "PGTARGETSESSIONATTRS", lookup).unwrap_or_default();
+    SESSIONS.iter().find(|(name, _)| *name == text).map_or(SessionKind::Any, |(_, kind)| *kind)
 }
 
 fn endpoints(options: &Options, lookup: &Lookup<'_>) -> Result<Vec<Endpoint>, String> {

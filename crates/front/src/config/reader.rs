@@ -31,12 +31,17 @@ impl<'a> Reader<'a> {
         (self.lookup)(key).filter(|value| !value.is_empty())
     }
 
-    /// A text, or the content of the file that `@path` names, without its line end.
-    pub(super) fn text_or_file(&self, key: &str) -> Result<Option<String>, ConfigError> {
+    /// The value of the first, else of the second name.
+    pub(super) fn either(&self, key: &str, alias: &str) -> Option<String> {
+        self.text(key).or_else(|| self.text(alias))
+    }
+
+    /// A text, or the content of the file that `@path` names, without its line end. Errors do not
+    /// show it.
+    pub(super) fn secret(&self, key: &str, allowed: &str) -> Result<Option<String>, ConfigError> {
         let Some(text) = self.text(key) else { return Ok(None) };
         let Some(path) = text.strip_prefix('@') else { return Ok(Some(text)) };
-        let content = std::fs::read_to_string(path)
-            .map_err(|_| self.error(key, "a connection URI, or @ and the path of a readable file"))?;
+        let content = std::fs::read_to_string(path).map_err(|_| self.error(key, allowed))?;
         Ok(Some(content.trim_end_matches(['\n', '\r']).to_owned()))
     }
 
@@ -62,8 +67,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn boolean(&self, key: &str, default: bool) -> Result<bool, ConfigError> {
-        let choices = [("true", true), ("false", false), ("1", true), ("0", false)];
-        self.choice(key, &choices, default)
+        let names =
+            [("true", true), ("false", false), ("1", true), ("0", false), ("on", true), ("off", false)];
+        self.choice(key, &names, default)
     }
 
     pub(super) fn choice<T: Copy>(
@@ -78,22 +84,6 @@ impl<'a> Reader<'a> {
             let names: Vec<_> = choices.iter().map(|&(name, _)| name).collect();
             self.error(key, names.join(", "))
         })
-    }
-
-    /// Refuses a setting that is set at all.
-    pub(super) fn refuse(&self, key: &str, instead: &str) -> Result<(), ConfigError> {
-        match self.text(key) {
-            Some(_) => Err(self.secret_error(key, format!("nothing in this version: {instead}"))),
-            None => Ok(()),
-        }
-    }
-
-    /// Refuses every value but one.
-    pub(super) fn only(&self, key: &str, value: &str) -> Result<(), ConfigError> {
-        match self.text(key) {
-            Some(text) if text != value => Err(self.error(key, format!("{value}, in this version"))),
-            _ => Ok(()),
-        }
     }
 
     pub(super) fn error(&self, key: &str, allowed: impl Into<String>) -> ConfigError {

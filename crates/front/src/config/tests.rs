@@ -1,14 +1,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{BindHost, Config, DatabaseUri, Endpoint, Family, LogLevel};
+use super::{BindHost, Config, DatabaseUri, Endpoint, Family, Listen, LogLevel, SessionKind, Sources};
 
 fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
-    let lookup = |key: &str| {
-        let found = pairs.iter().find(|(name, _)| *name == key);
-        found.map(|(_, value)| (*value).to_owned()).or_else(|| (key == "USER").then(|| "me".to_owned()))
-    };
-    Config::read(&lookup).map_err(|error| error.to_string())
+    let mut all = vec![("USER", "me")];
+    all.extend_from_slice(pairs);
+    Config::read(&Sources::of(&all)).map_err(|error| error.to_string())
 }
 
 fn uri(text: &str) -> Result<DatabaseUri, String> {
@@ -18,8 +16,7 @@ fn uri(text: &str) -> Result<DatabaseUri, String> {
 #[test]
 fn without_any_variable_the_defaults_are_those_of_postgrest() {
     let config = read(&[]).unwrap();
-    assert_eq!(config.listen.host, BindHost::Any(Family::V4));
-    assert_eq!(config.listen.port, 3000);
+    assert_eq!(config.listen, Listen::Tcp { host: BindHost::Any(Family::V4), port: 3000, shared: false });
     assert_eq!(config.schemas, ["public"]);
     assert_eq!(config.extra_search_path, ["public"]);
     assert_eq!(config.anon_role, None);
@@ -55,16 +52,30 @@ fn system_schemas_are_never_exposed() {
 fn the_admin_port_is_not_the_main_port() {
     assert!(read(&[("PGRST_ADMIN_SERVER_PORT", "3000")]).is_err());
     let config = read(&[("PGRST_ADMIN_SERVER_PORT", "3001"), ("PGRST_SERVER_HOST", "::1")]).unwrap();
-    let admin = config.admin.unwrap();
-    assert_eq!((admin.host, admin.port), (BindHost::Named("::1".to_owned()), 3001));
+    let host = BindHost::Named("::1".to_owned());
+    assert_eq!(config.admin.unwrap(), Listen::Tcp { host, port: 3001, shared: false });
 }
 
 #[test]
-fn settings_that_must_not_be_ignored_are_refused_without_their_value() {
+fn a_secret_must_be_a_key_and_is_never_shown() {
     let error = read(&[("PGRST_JWT_SECRET", "hunter2hunter2")]).unwrap_err();
     assert!(error.starts_with("PGRST_JWT_SECRET:") && !error.contains("hunter2"), "{error}");
-    assert!(read(&[("PGRST_DB_TX_END", "rollback")]).is_err());
-    assert!(read(&[("PGRST_DB_TX_END", "commit")]).is_ok());
+    let secret = "a secret of at least thirty-two bytes";
+    let config = read(&[("PGRST_JWT_SECRET", secret)]).unwrap();
+    assert!(!format!("{config:?}").contains("thirty-two"));
+    let encoded = [
+        ("PGRST_JWT_SECRET", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh_-"),
+        ("PGRST_JWT_SECRET_IS_BASE64", "true"),
+    ];
+    assert!(read(&encoded).unwrap().tokens.unwrap().keys.expose().contains("\"oct\""));
+}
+
+#[test]
+fn a_unix_socket_takes_the_place_of_the_port() {
+    let config =
+        read(&[("PGRST_SERVER_UNIX_SOCKET", "/tmp/x.sock"), ("PGRST_SERVER_UNIX_SOCKET_MODE", "777")]);
+    assert_eq!(config.unwrap().listen, Listen::Unix { path: "/tmp/x.sock".into(), mode: 0o777 });
+    assert!(read(&[("PGRST_SERVER_UNIX_SOCKET_MODE", "177")]).is_err());
 }
 
 #[test]
@@ -116,7 +127,9 @@ fn several_hosts_are_tried_in_order() {
 #[test]
 fn what_would_be_unsafe_to_ignore_in_a_connection_string_is_refused() {
     assert!(uri("postgres://u@h/d?sslmode=verify-full").is_err());
-    assert!(uri("postgres://u@h/d?target_session_attrs=read-write").is_err());
+    assert!(uri("postgres://u@h/d?target_session_attrs=some").is_err());
+    let standby = uri("postgres://u@h/d?target_session_attrs=prefer-standby").unwrap();
+    assert_eq!(standby.session, SessionKind::PreferStandby);
     assert!(uri("postgres://u@h/d?unknown=1").is_err());
     assert!(uri("user=u password='open").is_err());
 }

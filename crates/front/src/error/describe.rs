@@ -1,13 +1,14 @@
-//! The one table from error to status, code and text.
+//! From error to status, code and text.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
 
 use super::sqlstate::{self, INTERNAL};
 use super::{Description, Error, TokenProblem};
 use crate::pg::PgError;
 
 impl TokenProblem {
-    pub(super) fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         match self {
             Self::Empty => "Empty JWT is sent in Authorization header",
             Self::Malformed => "invalid token",
@@ -25,10 +26,17 @@ impl TokenProblem {
 
 impl Description {
     pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), details: None, hint: None }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            details: None,
+            hint: None,
+            headers: HeaderMap::new(),
+        }
     }
 
-    pub(super) fn details(mut self, details: impl Into<String>) -> Self {
+    pub(super) fn details(mut self, details: impl Into<Value>) -> Self {
         self.details = Some(details.into());
         self
     }
@@ -40,7 +48,7 @@ impl Description {
 }
 
 impl Error {
-    pub(super) fn describe(&self) -> Description {
+    pub(crate) fn describe(&self) -> Description {
         match self {
             Self::Database { error, authenticated } => database(error, *authenticated),
             Self::SchemaCacheMissing => Description::new(
@@ -48,86 +56,30 @@ impl Error {
                 "PGRST002",
                 "Could not query the database for the schema cache. Retrying.",
             ),
-            Self::ColumnNotFound { .. } | Self::TableNotFound { .. } | Self::UndefinedColumn { .. } => {
-                self.schema()
-            }
+            Self::AmbiguousEmbed { .. }
+            | Self::AmbiguousRoutine(_)
+            | Self::ColumnNotFound { .. }
+            | Self::NoRelationship(_)
+            | Self::RoutineNotFound(_)
+            | Self::TableNotFound { .. } => self.of_schema(),
             Self::InvalidToken(problem) => {
-                Description::new(StatusCode::UNAUTHORIZED, problem.code(), problem.message())
+                let mut description =
+                    Description::new(StatusCode::UNAUTHORIZED, problem.code(), problem.message());
+                if let TokenProblem::Refused { details, .. } = problem {
+                    description.details = details.map(Into::into);
+                }
+                description
+            }
+            Self::SecretMissing => {
+                Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRST300", "Server lacks JWT secret")
             }
             Self::TokenRequired => {
                 Description::new(StatusCode::UNAUTHORIZED, "PGRST302", "Anonymous access is disabled")
             }
-            Self::Internal(_) => Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRSTX00", INTERNAL),
-            _ => self.request(),
-        }
-    }
-
-    fn schema(&self) -> Description {
-        let (status, code, message) = match self {
-            Self::ColumnNotFound { relation, column } => (
-                StatusCode::BAD_REQUEST,
-                "PGRST204",
-                format!("Could not find the '{column}' column of '{relation}' in the schema cache"),
-            ),
-            Self::TableNotFound { schema, name } => (
-                StatusCode::NOT_FOUND,
-                "PGRST205",
-                format!("Could not find the table '{schema}.{name}' in the schema cache"),
-            ),
-            // As Postgres itself says it.
-            Self::UndefinedColumn { relation, column } => {
-                (StatusCode::BAD_REQUEST, "42703", format!("column {relation}.{column} does not exist"))
+            Self::Internal(_) | Self::WrongRows(_) => {
+                Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRSTX00", INTERNAL)
             }
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "PGRSTX00", INTERNAL.to_owned()),
-        };
-        Description::new(status, code, message)
-    }
-
-    fn request(&self) -> Description {
-        let bad = |code, message: &str| Description::new(StatusCode::BAD_REQUEST, code, message);
-        match self {
-            Self::BodyIncomplete => Description::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "PGRST102",
-                "The request body did not arrive in time",
-            ),
-            Self::BodyTooLarge { limit } => Description::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "PGRST102",
-                format!("The request body is larger than {limit} bytes"),
-            ),
-            Self::InvalidBody(message) => bad("PGRST102", message),
-            Self::InvalidPath => {
-                Description::new(StatusCode::NOT_FOUND, "PGRST125", "Invalid path specified in request URL")
-            }
-            Self::NegativeLimit => {
-                let range = StatusCode::RANGE_NOT_SATISFIABLE;
-                Description::new(range, "PGRST103", "Requested range not satisfiable")
-                    .details("Limit should be greater than or equal to zero.")
-            }
-            Self::NotEmbedded(name) => {
-                bad("PGRST108", &format!("'{name}' is not an embedded resource in this request"))
-                    .hint(format!("Verify that '{name}' is included in the 'select' query parameter."))
-            }
-            Self::NotImplemented(details) => {
-                bad("PGRST127", "Feature not implemented").details(details.as_str())
-            }
-            Self::Parse { message, details } => bad("PGRST100", message).details(details.as_str()),
-            Self::UnacceptableMediaType(asked) => Description::new(
-                StatusCode::NOT_ACCEPTABLE,
-                "PGRST107",
-                format!("None of these media types are available: {}", asked.join(", ")),
-            ),
-            Self::UnacceptableSchema { schema, exposed } => {
-                Description::new(StatusCode::NOT_ACCEPTABLE, "PGRST106", format!("Invalid schema: {schema}"))
-                    .hint(format!("Only the following schemas are exposed: {}", exposed.join(", ")))
-            }
-            Self::UnsupportedMethod(method) => Description::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "PGRST117",
-                format!("Unsupported HTTP method: {method}"),
-            ),
-            _ => Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRSTX00", INTERNAL),
+            _ => self.of_request(),
         }
     }
 }
@@ -143,7 +95,7 @@ fn database(error: &PgError, authenticated: bool) -> Description {
         PgError::Broken(_) => {
             Description::new(unavailable, "PGRST001", "Database client error. Retrying the connection.")
         }
-        PgError::Connect(_) => Description::new(unavailable, "PGRST001", "Database connection error."),
+        PgError::Connect(_) => Description::new(unavailable, "PGRST000", "Database connection error."),
         PgError::Database { error, .. } => sqlstate::describe(error, authenticated),
     }
 }

@@ -1,46 +1,129 @@
 //! Everything the data API can answer instead of rows, in PostgREST's shape
 //! `{code, details, hint, message}`.
 //!
-//! The body of a 5xx says nothing of the inside; the log has it.
+//! Where an error is the inside's, its body says nothing of the inside; the log has it.
 
 mod describe;
+mod raised;
+mod request;
+mod respond;
+mod schema;
 mod sqlstate;
 #[cfg(test)]
 mod tests;
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
 
 use crate::pg::{DbError, PgError};
+use crate::request::MediaType;
+use crate::schema_cache::{Name, Relationship, Routine};
 
 /// Why a request is not carried out. Grouped by PostgREST's ranges of codes.
 #[derive(Debug)]
 pub(crate) enum Error {
     // PGRST0xx and SQLSTATEs: the database.
-    Database { error: PgError, authenticated: bool },
+    Database {
+        error: PgError,
+        authenticated: bool,
+    },
     SchemaCacheMissing,
     // PGRST1xx: the request.
-    BodyTooLarge { limit: usize },
+    AggregatesDisabled,
     BodyIncomplete,
+    BodyTooLarge {
+        limit: usize,
+    },
     InvalidBody(String),
     InvalidPath,
+    MaxAffected {
+        rows: i64,
+    },
+    MaxAffectedCall,
     NegativeLimit,
-    NotEmbedded(String),
+    NotEmbedded {
+        name: String,
+        renamed: Option<String>,
+    },
     NotImplemented(String),
-    Parse { message: String, details: String },
+    NotSingular {
+        rows: i64,
+    },
+    Parse {
+        message: String,
+        details: String,
+    },
+    PutFilters,
+    PutLimited,
+    PutMismatch,
+    RangeBackwards,
+    RangeBeyond {
+        first: i64,
+        total: i64,
+    },
+    RelatedOrder {
+        origin: String,
+        target: String,
+    },
+    ResponseHeaders,
+    ResponseStatus,
+    RootDisabled,
     UnacceptableMediaType(Vec<String>),
-    UnacceptableSchema { schema: String, exposed: Vec<String> },
+    UnacceptableSchema {
+        schema: String,
+        exposed: Vec<String>,
+    },
+    UnknownPreferences(Vec<String>),
+    UnsupportedCallMethod(String),
     UnsupportedMethod(String),
+    /// The statement touched another number of rows than it may; the plan knows what that means.
+    WrongRows(i64),
     // PGRST2xx: the schema cache.
-    ColumnNotFound { relation: String, column: String },
-    TableNotFound { schema: String, name: String },
-    UndefinedColumn { relation: String, column: String },
+    AmbiguousEmbed {
+        origin: String,
+        target: String,
+        candidates: Vec<Relationship>,
+    },
+    AmbiguousRoutine(Vec<Routine>),
+    ColumnNotFound {
+        relation: String,
+        column: String,
+    },
+    NoRelationship(Box<MissingRelationship>),
+    RoutineNotFound(Box<MissingRoutine>),
+    TableNotFound {
+        schema: String,
+        name: String,
+        meant: Option<String>,
+    },
     // PGRST3xx: the token.
     InvalidToken(TokenProblem),
+    SecretMissing,
     TokenRequired,
     // The front itself.
     Internal(&'static str),
+}
+
+/// Two relations that nothing relates.
+#[derive(Debug)]
+pub(crate) struct MissingRelationship {
+    pub(crate) origin: String,
+    pub(crate) target: String,
+    pub(crate) schema: String,
+    pub(crate) hint: Option<String>,
+    /// What was probably meant, and instead of what.
+    pub(crate) meant: Option<(String, String)>,
+}
+
+/// A function that takes no such arguments.
+#[derive(Debug)]
+pub(crate) struct MissingRoutine {
+    pub(crate) name: Name,
+    /// The names of the arguments.
+    pub(crate) given: Vec<String>,
+    /// The type of the body, if there was one.
+    pub(crate) posted: Option<MediaType>,
+    pub(crate) meant: Option<String>,
 }
 
 /// What is wrong with a token.
@@ -48,11 +131,27 @@ pub(crate) enum Error {
 pub(crate) enum TokenProblem {
     Empty,
     Malformed,
-    /// The database refused it, with this public text, for one of its claims or otherwise.
+    /// It was refused, with this public text, for one of its claims or otherwise.
     Refused {
         message: String,
+        details: Option<&'static str>,
         claims: bool,
     },
+}
+
+impl TokenProblem {
+    pub(crate) fn claims(message: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), details: None, claims: true }
+    }
+
+    /// As [`Self::token`], with more to say.
+    pub(crate) fn detailed(message: &str, details: &'static str) -> Self {
+        Self::Refused { message: message.to_owned(), details: Some(details), claims: false }
+    }
+
+    pub(crate) fn token(message: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), details: None, claims: false }
+    }
 }
 
 /// The database tells in DETAIL, by a stable code, why it refused a token.
@@ -67,75 +166,18 @@ impl From<Box<DbError>> for TokenProblem {
             "token_not_yet_valid",
         ];
         let claims = error.detail.as_deref().is_some_and(|code| CLAIMS.contains(&code));
-        Self::Refused { message: error.message, claims }
+        Self::Refused { message: error.message, details: None, claims }
     }
-}
-
-/// The body of an error.
-#[derive(Debug, Serialize)]
-struct Body<'a> {
-    code: &'a str,
-    details: Option<&'a str>,
-    hint: Option<&'a str>,
-    message: &'a str,
 }
 
 /// An error as HTTP says it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Description {
-    status: StatusCode,
-    code: String,
-    message: String,
-    details: Option<String>,
-    hint: Option<String>,
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        let description = self.describe();
-        if description.status.is_server_error() {
-            tracing::error!(code = description.code, cause = self.cause(), "a request failed");
-        }
-        let body = Body {
-            code: &description.code,
-            details: description.details.as_deref(),
-            hint: description.hint.as_deref(),
-            message: &description.message,
-        };
-        let mut response = Response::new(serde_json::to_vec(&body).unwrap_or_default().into());
-        *response.status_mut() = description.status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        if let Ok(status) = HeaderValue::try_from(format!("PostgREST; error={}", description.code)) {
-            headers.insert("proxy-status", status);
-        }
-        if description.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, self.challenge());
-        }
-        if description.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
-    }
-}
-
-impl Error {
-    /// For the log. Of what the database says, not the details: they hold values.
-    fn cause(&self) -> String {
-        match self {
-            Self::Database { error, .. } => error.to_string(),
-            Self::Internal(problem) => (*problem).to_owned(),
-            other => format!("{other:?}"),
-        }
-    }
-
-    /// RFC 6750 §3.
-    fn challenge(&self) -> HeaderValue {
-        let Self::InvalidToken(problem) = self else { return HeaderValue::from_static("Bearer") };
-        // Quotes, backslashes and what is not ASCII do not belong into this header.
-        let text: String =
-            problem.message().chars().filter(|c| c.is_ascii() && !matches!(c, '"' | '\\')).collect();
-        HeaderValue::try_from(format!("Bearer error=\"invalid_token\", error_description=\"{text}\""))
-            .unwrap_or_else(|_| HeaderValue::from_static("Bearer error=\"invalid_token\""))
-    }
+    pub(crate) status: StatusCode,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) details: Option<Value>,
+    pub(crate) hint: Option<String>,
+    /// Besides those that every error has.
+    pub(crate) headers: HeaderMap,
 }

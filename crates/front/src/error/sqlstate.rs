@@ -2,27 +2,32 @@
 
 use axum::http::StatusCode;
 
-use super::Description;
+use super::{Description, raised};
 use crate::pg::DbError;
 
 /// All that a 5xx says.
 pub(super) const INTERNAL: &str = "Internal Server Error";
 
 pub(super) fn describe(error: &DbError, authenticated: bool) -> Description {
+    if error.code() == raised::CODE {
+        return raised::describe(error);
+    }
     let status = status(error, authenticated);
-    if status.is_server_error() && !says_nothing_internal(error.code()) {
+    if is_internal(error) {
         return Description::new(status, error.code(), INTERNAL);
     }
     let mut description = Description::new(status, error.code(), error.message.as_str());
-    description.details.clone_from(&error.detail);
+    description.details = error.detail.clone().map(Into::into);
     description.hint.clone_from(&error.hint);
     description
 }
 
-/// Server errors whose text is Postgres's own and the same everywhere, and which a client acts on:
-/// serialization failure, deadlock, cancelled statement.
-fn says_nothing_internal(code: &str) -> bool {
-    matches!(code, "40001" | "40P01" | "57014")
+/// Whether the text is about the server's inside: its files, its own bugs, what is behind foreign
+/// tables. All else is about the statement, or what a developer raised for the client to see.
+fn is_internal(error: &DbError) -> bool {
+    const CLASSES: [&str; 6] = ["08", "58", "F0", "HV", "XX", "57"];
+    // A cancelled statement is no secret.
+    CLASSES.iter().any(|class| error.is_class(class)) && error.code() != "57014"
 }
 
 fn status(error: &DbError, authenticated: bool) -> StatusCode {
@@ -38,6 +43,7 @@ fn by_code(error: &DbError, authenticated: bool) -> Option<StatusCode> {
         "25006" => StatusCode::METHOD_NOT_ALLOWED,
         "42501" if authenticated => StatusCode::FORBIDDEN,
         "42501" => StatusCode::UNAUTHORIZED,
+        "42883" if error.message.starts_with("function xmlagg(") => StatusCode::NOT_ACCEPTABLE,
         "42883" | "42P01" => StatusCode::NOT_FOUND,
         "42P17" | "53400" => StatusCode::INTERNAL_SERVER_ERROR,
         "57P01" => StatusCode::SERVICE_UNAVAILABLE,

@@ -100,17 +100,41 @@ fn a_refused_token_is_told_by_what_is_wrong_with_it() {
 
 #[test]
 fn the_challenge_takes_no_odd_characters() {
-    let problem = TokenProblem::Refused { message: "a \"b\"\r\n\\ é".to_owned(), claims: false };
+    let problem =
+        TokenProblem::Refused { message: "a \"b\"\r\n\\ é".to_owned(), details: None, claims: false };
     let challenge = header(Error::InvalidToken(problem), "www-authenticate").unwrap();
     assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{challenge}");
 }
 
 #[test]
 fn every_answer_has_postgrests_shape_and_names_its_code() {
-    let error = Error::TableNotFound { schema: "api".to_owned(), name: "x".to_owned() };
+    let error = Error::TableNotFound { schema: "api".to_owned(), name: "x".to_owned(), meant: None };
     let description = error.describe();
     assert_eq!((description.status.as_u16(), description.code.as_str()), (404, "PGRST205"));
     assert_eq!(header(error, "proxy-status").unwrap(), "PostgREST; error=PGRST205");
     assert_eq!(header(Error::SchemaCacheMissing, "retry-after").unwrap(), "1");
     assert_eq!(header(Error::InvalidPath, "content-type").unwrap(), "application/json; charset=utf-8");
+}
+
+#[test]
+fn a_developer_may_raise_any_answer() {
+    let mut raised = DbError::new("PGRST", r#"{"code": "123", "message": "ABC", "hint": "h"}"#);
+    raised.detail = Some(r#"{"status": 332, "headers": {"X-Header": "str"}}"#.to_owned());
+    let error = |raised: &DbError| Error::Database {
+        error: PgError::Database { step: 1, error: Box::new(raised.clone()) },
+        authenticated: true,
+    };
+    let description = error(&raised).describe();
+    assert_eq!((description.status.as_u16(), description.code.as_str()), (332, "123"));
+    assert_eq!(description.headers["x-header"], "str");
+    raised.detail = None;
+    let description = error(&raised).describe();
+    assert_eq!((description.status.as_u16(), description.code.as_str()), (500, "PGRST121"));
+}
+
+#[test]
+fn terse_errors_have_neither_details_nor_hint() {
+    let description = Error::NotEmbedded { name: "x".to_owned(), renamed: None }.describe();
+    let body = String::from_utf8(description.body(false)).unwrap();
+    assert!(!body.contains("hint") && !body.contains("details") && body.contains("PGRST108"));
 }

@@ -6,14 +6,14 @@ use bytes::{Bytes, BytesMut};
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{ConnectError, DbError, PgError};
 use super::pipeline::Step;
 use super::socket::Socket;
 use super::startup::{BackendKey, Startup};
 use super::statements::Statements;
-use crate::config::{DatabaseUri, Endpoint};
+use crate::config::{DatabaseUri, Endpoint, PoolLimits, SessionKind};
 
 /// A buffer that grew beyond this for one request is not kept for the next, in bytes.
 const OUTPUT_KEPT: usize = 64 * 1024;
@@ -41,19 +41,26 @@ pub(super) struct Connection {
     /// Where a request to cancel goes, and whom it names.
     pub(super) endpoint: Endpoint,
     pub(super) key: BackendKey,
+    opened: Instant,
+    /// Since when it has nothing to do.
+    rested: Instant,
 }
 
-/// One row, in text form. Its columns share the received bytes.
+/// One row. Its columns share the received bytes.
 #[derive(Debug)]
-pub(crate) struct Row(DataRowBody);
+pub(crate) struct Row {
+    /// Which step of the pipeline gave it, from 0.
+    pub(crate) step: usize,
+    body: DataRowBody,
+}
 
 impl Row {
     /// The first `N` columns; what the row does not have is `None`, as NULL is.
     pub(crate) fn columns<const N: usize>(&self) -> [Option<Bytes>; N] {
-        let mut ranges = self.0.ranges();
+        let mut ranges = self.body.ranges();
         std::array::from_fn(|_| {
             let range = ranges.next().ok().flatten().flatten()?;
-            Some(self.0.buffer_bytes().slice(range))
+            Some(self.body.buffer_bytes().slice(range))
         })
     }
 }
@@ -61,9 +68,22 @@ impl Row {
 impl Connection {
     /// Tries the endpoints in order; the error is the last one's.
     pub(super) async fn open(uri: &DatabaseUri, prepared_statements: bool) -> Result<Self, PgError> {
+        match Self::open_kind(uri, uri.session, prepared_statements).await {
+            Err(_) if uri.session == SessionKind::PreferStandby => {
+                Self::open_kind(uri, SessionKind::Any, prepared_statements).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_kind(
+        uri: &DatabaseUri,
+        wanted: SessionKind,
+        prepared_statements: bool,
+    ) -> Result<Self, PgError> {
         let mut error = ConnectError::Timeout;
         for endpoint in &uri.endpoints {
-            match timeout(uri.connect_timeout, Startup::run(uri, endpoint)).await {
+            match timeout(uri.connect_timeout, Startup::run(uri, endpoint, wanted)).await {
                 Ok(Ok((startup, key))) => {
                     let statements = Statements::new(prepared_statements);
                     return Ok(Self::new(startup, key, endpoint.clone(), statements));
@@ -78,11 +98,37 @@ impl Connection {
     fn new(startup: Startup<'_>, key: BackendKey, endpoint: Endpoint, statements: Statements) -> Self {
         let Startup { socket, input, .. } = startup;
         let output = BytesMut::with_capacity(4 * 1024);
-        Self { socket, input, output, statements, state: State::Idle, step: 0, endpoint, key }
+        let now = Instant::now();
+        Self {
+            socket,
+            input,
+            output,
+            statements,
+            state: State::Idle,
+            step: 0,
+            endpoint,
+            key,
+            opened: now,
+            rested: now,
+        }
     }
 
     pub(super) fn state(&self) -> State {
         self.state
+    }
+
+    pub(super) fn into_parts(self) -> (Socket, BytesMut) {
+        (self.socket, self.input)
+    }
+
+    /// It has nothing to do from now on.
+    pub(super) fn rest(&mut self) {
+        self.rested = Instant::now();
+    }
+
+    /// Whether it has become too old, or has had nothing to do for too long.
+    pub(super) fn is_over(&self, limits: &PoolLimits) -> bool {
+        self.opened.elapsed() > limits.max_lifetime || self.rested.elapsed() > limits.max_idle
     }
 
     /// Whether an idle connection still looks usable, without asking the server.
@@ -90,19 +136,19 @@ impl Connection {
         self.state == State::Idle && self.input.is_empty() && self.socket.is_quiet()
     }
 
-    /// Runs the steps as one transaction and gives the rows of the last one.
+    /// Runs the steps as one transaction and gives the rows of those that keep them.
     ///
     /// Dropped before its end, it leaves the connection [`State::Busy`].
     pub(super) async fn run(&mut self, steps: &[Step<'_>]) -> Result<Vec<Row>, PgError> {
         self.encode(steps).map_err(PgError::Broken)?;
         self.state = State::Busy;
         self.step = 0;
-        self.finish(steps.len()).await
+        self.finish(steps).await
     }
 
-    /// Sends what is not sent and reads to the end of the pipeline, keeping the rows of the last
-    /// of `steps` steps.
-    pub(super) async fn finish(&mut self, steps: usize) -> Result<Vec<Row>, PgError> {
+    /// Sends what is not sent and reads to the end of the pipeline, keeping the rows of the `steps`
+    /// that say so; of none when they are not known any more.
+    pub(super) async fn finish(&mut self, steps: &[Step<'_>]) -> Result<Vec<Row>, PgError> {
         let mut answer = Answer { steps, rows: Vec::new(), error: None };
         let ended = self.exchange(&mut answer).await;
         self.state = if matches!(ended, Ok(b'I')) { State::Idle } else { State::Broken };
@@ -132,7 +178,7 @@ impl Connection {
     }
 
     /// The transaction status that the server ends with.
-    async fn exchange(&mut self, answer: &mut Answer) -> io::Result<u8> {
+    async fn exchange(&mut self, answer: &mut Answer<'_>) -> io::Result<u8> {
         self.socket.write(&mut self.output).await?;
         loop {
             while let Some(message) = Message::parse(&mut self.input)? {
@@ -144,10 +190,12 @@ impl Connection {
         }
     }
 
-    fn take(&mut self, message: Message, answer: &mut Answer) -> io::Result<Option<u8>> {
+    fn take(&mut self, message: Message, answer: &mut Answer<'_>) -> io::Result<Option<u8>> {
         match message {
             Message::ParseComplete => self.statements.confirm(),
-            Message::DataRow(body) if self.step + 1 == answer.steps => answer.rows.push(Row(body)),
+            Message::DataRow(body) if answer.steps.get(self.step).is_some_and(|step| step.kept) => {
+                answer.rows.push(Row { step: self.step, body });
+            }
             Message::CommandComplete(_) | Message::EmptyQueryResponse => self.step += 1,
             Message::ErrorResponse(body) => {
                 let error = DbError::read(body.fields())?;
@@ -168,8 +216,8 @@ impl Connection {
 }
 
 /// The answers of one pipeline.
-struct Answer {
-    steps: usize,
+struct Answer<'a> {
+    steps: &'a [Step<'a>],
     rows: Vec<Row>,
     /// The first error and the step it came from.
     error: Option<(usize, Box<DbError>)>,

@@ -18,7 +18,7 @@ const CANCEL: Duration = Duration::from_secs(5);
 /// the statement and the connection is given up: a late cancellation must not hit the next
 /// request. `None` when given up; the server then ends the transaction by itself.
 pub(super) async fn drain(mut connection: Connection) -> Option<Connection> {
-    if timeout(GRACE, connection.finish(0)).await.is_ok() {
+    if timeout(GRACE, connection.finish(&[])).await.is_ok() {
         return (connection.state() == State::Idle).then_some(connection);
     }
     let _ = timeout(CANCEL, cancel(&connection)).await;

@@ -39,6 +39,12 @@ pub(crate) enum ConnectError {
     Refused(Box<DbError>),
     #[error("it did not answer in time")]
     Timeout,
+    /// It failed just before, and is given a moment.
+    #[error("it could not be reached a moment ago")]
+    Waiting,
+    /// The server is there, but not of the kind that is asked for.
+    #[error("it is no such server as target_session_attrs asks for")]
+    WrongKind,
 }
 
 impl PgError {

@@ -13,6 +13,7 @@
 mod connection;
 mod drain;
 mod error;
+mod listener;
 mod pipeline;
 mod pool;
 mod socket;
@@ -21,5 +22,6 @@ mod statements;
 
 pub(crate) use connection::Row;
 pub(crate) use error::{DbError, PgError};
+pub(crate) use listener::Listener;
 pub(crate) use pipeline::{Step, Value, oid};
 pub(crate) use pool::Pool;

@@ -13,7 +13,9 @@ pub(crate) mod oid {
     /// Leaves the type to the server, which takes it from the context, as for a quoted literal.
     pub(crate) const UNKNOWN: u32 = 0;
     pub(crate) const INT8: u32 = 20;
+    pub(crate) const BYTEA: u32 = 17;
     pub(crate) const TEXT: u32 = 25;
+    pub(crate) const TEXT_ARRAY: u32 = 1009;
     pub(crate) const JSON: u32 = 114;
     pub(crate) const JSONB: u32 = 3802;
 }
@@ -33,9 +35,24 @@ pub(crate) struct Step<'a> {
     /// and the right to name a schema are checked for the role that prepared it; so the role goes
     /// in here.
     pub(crate) scope: u64,
+    /// Whether its rows are wanted.
+    pub(crate) kept: bool,
+    /// For each column 0 for text form or 1 for binary, which for text and JSON is the same and for
+    /// `bytea` the bytes themselves. Empty: all text.
+    pub(crate) formats: &'static [i16],
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
+    /// A statement whose rows nobody wants.
+    pub(crate) fn new(sql: &'a str, types: &'a [u32], values: &'a [Value<'a>]) -> Self {
+        Self { sql, types, values, scope: 0, kept: false, formats: &[] }
+    }
+
+    /// A statement whose rows are wanted.
+    pub(crate) fn kept(sql: &'a str, types: &'a [u32], values: &'a [Value<'a>]) -> Self {
+        Self { kept: true, ..Self::new(sql, types, values) }
+    }
+
     /// Appends the messages of this step, and gives what the server is asked to prepare.
     pub(super) fn encode(&self, statements: &mut Statements, output: &mut BytesMut) -> io::Result<()> {
         match statements.look_up(self.sql, self.scope) {
@@ -61,11 +78,12 @@ impl Step<'_> {
             None => Ok(IsNull::Yes),
         };
         let text = std::iter::empty();
-        frontend::bind("", name, text.clone(), self.values.iter().copied(), write, text, output).map_err(
-            |error| match error {
+        let formats = self.formats.iter().copied();
+        frontend::bind("", name, text, self.values.iter().copied(), write, formats, output).map_err(|error| {
+            match error {
                 BindError::Serialization(error) => io::Error::new(io::ErrorKind::InvalidInput, error),
                 BindError::Conversion(error) => io::Error::new(io::ErrorKind::InvalidInput, error),
-            },
-        )
+            }
+        })
     }
 }

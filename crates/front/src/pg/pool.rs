@@ -1,13 +1,16 @@
 //! A bounded pool of connections. Opened when needed, last used first.
 
+mod backoff;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
+use backoff::Backoff;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::connection::{Connection, Row, State};
 use super::drain::drain;
-use super::error::PgError;
+use super::error::{ConnectError, PgError};
 use super::pipeline::Step;
 use crate::config::{DatabaseUri, PoolLimits};
 
@@ -17,6 +20,7 @@ pub(crate) struct Pool {
     limits: PoolLimits,
     idle: Arc<Idle>,
     permits: Arc<Semaphore>,
+    backoff: Backoff,
 }
 
 #[derive(Debug, Default)]
@@ -27,19 +31,40 @@ impl Idle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn push(&self, connection: Connection) {
+    fn push(&self, mut connection: Connection) {
+        connection.rest();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
+
+    /// Closes those that had nothing to do for too long.
+    fn tidy(&self, limits: &PoolLimits) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|connection| !connection.is_over(limits));
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// How a pool stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolState {
+    pub(crate) size: usize,
+    /// Connections that are open and have nothing to do.
+    pub(crate) idle: usize,
+    /// Connections in use.
+    pub(crate) busy: usize,
 }
 
 impl Pool {
     pub(crate) fn new(uri: DatabaseUri, limits: PoolLimits) -> Self {
         let permits = Arc::new(Semaphore::new(limits.size));
-        Self { uri, limits, idle: Arc::default(), permits }
+        Self { uri, limits, idle: Arc::default(), permits, backoff: Backoff::default() }
     }
 
     /// Runs the steps as one transaction on one connection, in one flight, and gives the rows of
-    /// the last one.
+    /// those that keep them.
     ///
     /// # Errors
     /// - [`PgError::AcquisitionTimeout`], [`PgError::Connect`]: nothing was run.
@@ -51,16 +76,45 @@ impl Pool {
         connection.run(steps).await
     }
 
+    /// Closes connections that had nothing to do for too long.
+    pub(crate) fn tidy(&self) {
+        self.idle.tidy(&self.limits);
+    }
+
+    pub(crate) fn state(&self) -> PoolState {
+        let size = self.limits.size;
+        PoolState { size, idle: self.idle.len(), busy: size.saturating_sub(self.permits.available_permits()) }
+    }
+
+    pub(crate) fn uri(&self) -> &DatabaseUri {
+        &self.uri
+    }
+
     async fn lease(&self) -> Result<Lease, PgError> {
         let permit = self.permit().await?;
         let connection = loop {
             match self.idle.pop() {
-                Some(connection) if connection.is_usable() => break connection,
+                Some(connection) if !connection.is_over(&self.limits) && connection.is_usable() => {
+                    break connection;
+                }
                 Some(_) => {}
-                None => break Connection::open(&self.uri, self.limits.prepared_statements).await?,
+                None => break self.open().await?,
             }
         };
         Ok(Lease { connection: Some(connection), idle: Arc::clone(&self.idle), permit: Some(permit) })
+    }
+
+    /// A server that could not be reached is left alone for a moment: nobody has to wait for it.
+    async fn open(&self) -> Result<Connection, PgError> {
+        if self.backoff.is_on() {
+            return Err(PgError::Connect(ConnectError::Waiting));
+        }
+        let opened = Connection::open(&self.uri, self.limits.prepared_statements).await;
+        match &opened {
+            Ok(_) => self.backoff.end(),
+            Err(_) => self.backoff.begin(),
+        }
+        opened
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, PgError> {

@@ -14,7 +14,7 @@ use postgres_protocol::message::frontend;
 
 use super::error::{ConnectError, DbError};
 use super::socket::Socket;
-use crate::config::{DatabaseUri, Endpoint, Secret};
+use crate::config::{DatabaseUri, Endpoint, Secret, SessionKind};
 
 /// What identifies a backend to a request to cancel.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,20 +30,53 @@ pub(super) struct Startup<'a> {
     pub(super) input: BytesMut,
     uri: &'a DatabaseUri,
     key: BackendKey,
+    kind: ServerKind,
+}
+
+/// What a server says of itself, since PostgreSQL 14.
+#[derive(Clone, Copy, Debug, Default)]
+struct ServerKind {
+    standby: bool,
+    read_only: bool,
+}
+
+impl ServerKind {
+    fn note(&mut self, name: &str, value: &str) {
+        match name {
+            "in_hot_standby" => self.standby = value == "on",
+            "default_transaction_read_only" => self.read_only = value == "on",
+            _ => {}
+        }
+    }
+
+    fn is(self, wanted: SessionKind) -> bool {
+        match wanted {
+            SessionKind::Any => true,
+            SessionKind::Primary => !self.standby,
+            SessionKind::ReadOnly => self.standby || self.read_only,
+            SessionKind::ReadWrite => !self.standby && !self.read_only,
+            SessionKind::PreferStandby | SessionKind::Standby => self.standby,
+        }
+    }
 }
 
 impl<'a> Startup<'a> {
-    /// Connects to one endpoint and logs in.
+    /// Connects to one endpoint and logs in, if it is of the kind that is wanted.
     pub(super) async fn run(
         uri: &'a DatabaseUri,
         endpoint: &Endpoint,
+        wanted: SessionKind,
     ) -> Result<(Self, BackendKey), ConnectError> {
         let socket = Socket::open(endpoint).await?;
         let input = BytesMut::with_capacity(8 * 1024);
-        let mut startup = Self { socket, input, uri, key: BackendKey::default() };
+        let (key, kind) = (BackendKey::default(), ServerKind::default());
+        let mut startup = Self { socket, input, uri, key, kind };
         startup.send_startup().await?;
         startup.authenticate().await?;
         startup.wait_until_ready().await?;
+        if !startup.kind.is(wanted) {
+            return Err(ConnectError::WrongKind);
+        }
         let key = startup.key;
         Ok((startup, key))
     }
@@ -111,7 +144,8 @@ impl<'a> Startup<'a> {
                     self.key = BackendKey { process_id: body.process_id(), secret_key: body.secret_key() };
                 }
                 Message::ReadyForQuery(_) => return Ok(()),
-                Message::ParameterStatus(_) | Message::NoticeResponse(_) => {}
+                Message::ParameterStatus(body) => self.kind.note(body.name()?, body.value()?),
+                Message::NoticeResponse(_) => {}
                 _ => return Err(unexpected()),
             }
         }

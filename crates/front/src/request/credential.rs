@@ -52,8 +52,9 @@ impl<'a> Bearer<'a> {
 
 impl<'a> Credential<'a> {
     /// `Authorization: Bearer`, else the `apikey` header, else nobody. Other schemes are none of
-    /// our business.
-    pub(crate) fn parse(headers: &'a HeaderMap) -> Result<Self, Error> {
+    /// our business. Without `api_key` the header of that name is none either: PostgREST does not
+    /// know it.
+    pub(crate) fn parse(headers: &'a HeaderMap, api_key: bool) -> Result<Self, Error> {
         if let Some(header) = headers.get(AUTHORIZATION) {
             let text = header.to_str().map_err(|_| Error::InvalidToken(TokenProblem::Malformed))?;
             if let Some(token) = bearer(text) {
@@ -64,7 +65,7 @@ impl<'a> Credential<'a> {
                 };
             }
         }
-        match headers.get(API_KEY) {
+        match headers.get(API_KEY).filter(|_| api_key) {
             None => Ok(Self::Anonymous),
             Some(key) if key.is_empty() => Ok(Self::Anonymous),
             Some(key) => match key.to_str() {
@@ -111,7 +112,7 @@ mod tests {
     }
 
     fn token(pairs: &[(&'static str, &str)]) -> Option<String> {
-        match Credential::parse(&headers(pairs)).unwrap() {
+        match Credential::parse(&headers(pairs), true).unwrap() {
             Credential::Anonymous => None,
             Credential::Bearer(bearer) => Some(bearer.token().to_owned()),
         }
@@ -137,7 +138,7 @@ mod tests {
     fn an_empty_bearer_is_an_invalid_token_and_not_nobody() {
         for value in ["Bearer", "Bearer ", "bearer   "] {
             let headers = headers(&[("authorization", value), ("apikey", "k")]);
-            let error = Credential::parse(&headers).unwrap_err();
+            let error = Credential::parse(&headers, true).unwrap_err();
             assert!(matches!(error, Error::InvalidToken(TokenProblem::Empty)), "{value}");
         }
     }
@@ -147,7 +148,9 @@ mod tests {
         let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"x","role":"service_role"}"#);
         let token = format!("Bearer x.{claims}.forged");
         let headers = headers(&[("authorization", &token)]);
-        let Credential::Bearer(bearer) = Credential::parse(&headers).unwrap() else { panic!("no bearer") };
+        let Credential::Bearer(bearer) = Credential::parse(&headers, true).unwrap() else {
+            panic!("no bearer")
+        };
         assert_eq!(bearer.unverified_role(), Some("service_role"));
         assert!(!format!("{bearer:?}").contains("forged"));
     }

@@ -1,4 +1,4 @@
-//! The path: `/rest/v1/<relation>` or `/<relation>`.
+//! The path: `/rest/v1/…` or `/…`, and what it leads to.
 
 use percent_encoding::percent_decode_str;
 
@@ -6,6 +6,14 @@ use crate::error::Error;
 
 /// Where the data API also lives, beside the root.
 const PREFIX: &str = "/rest/v1";
+
+/// What a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Relation(String),
+    Root,
+    Routine(String),
+}
 
 /// The path as PostgREST would see it: without [`PREFIX`].
 pub(crate) fn base_path(path: &str) -> &str {
@@ -16,29 +24,42 @@ pub(crate) fn base_path(path: &str) -> &str {
     }
 }
 
-/// The name of the relation; the root and deeper paths have none.
-pub(super) fn relation(path: &str) -> Result<String, Error> {
-    let name = base_path(path).strip_prefix('/').unwrap_or_default();
-    if name.is_empty() || name.contains('/') {
-        return Err(Error::InvalidPath);
-    }
-    percent_decode_str(name).decode_utf8().map(String::from).map_err(|_| Error::InvalidPath)
+/// Reads the path; deeper ones lead nowhere.
+pub(super) fn target(path: &str) -> Result<Target, Error> {
+    let path = base_path(path).strip_prefix('/').unwrap_or_default();
+    // As WAI does, a slash at the end does not make another segment.
+    let mut segments = path.strip_suffix('/').unwrap_or(path).split('/');
+    let target = match (segments.next(), segments.next(), segments.next()) {
+        (None | Some(""), None, _) => Target::Root,
+        (Some("rpc"), Some(name), None) if !name.is_empty() => Target::Routine(decode(name)?),
+        (Some(name), None, _) => Target::Relation(decode(name)?),
+        _ => return Err(Error::InvalidPath),
+    };
+    Ok(target)
+}
+
+fn decode(segment: &str) -> Result<String, Error> {
+    percent_decode_str(segment).decode_utf8().map(String::from).map_err(|_| Error::InvalidPath)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{base_path, relation};
+    use super::{Target, base_path, target};
 
     #[test]
-    fn the_relation_is_found_with_and_without_the_prefix() {
-        assert_eq!(relation("/notes").unwrap(), "notes");
-        assert_eq!(relation("/rest/v1/my%20notes").unwrap(), "my notes");
+    fn a_path_leads_to_the_same_with_and_without_the_prefix() {
+        assert_eq!(target("/notes").unwrap(), Target::Relation("notes".to_owned()));
+        assert_eq!(target("/rest/v1/my%20notes").unwrap(), Target::Relation("my notes".to_owned()));
+        assert_eq!(target("/rest/v1/rpc/add").unwrap(), Target::Routine("add".to_owned()));
+        for path in ["/", "", "/rest/v1", "/rest/v1/"] {
+            assert_eq!(target(path).unwrap(), Target::Root, "{path}");
+        }
     }
 
     #[test]
-    fn other_paths_name_no_relation() {
-        for path in ["/", "", "/rest/v1", "/rest/v1/", "/a/b", "/notes/", "/%ff"] {
-            assert!(relation(path).is_err(), "{path}");
+    fn other_paths_lead_nowhere() {
+        for path in ["/a/b", "/rpc/a/b", "/rpc//", "//a", "/%ff"] {
+            assert!(target(path).is_err(), "{path}");
         }
     }
 

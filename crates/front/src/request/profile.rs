@@ -12,8 +12,8 @@ pub(crate) struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    pub(super) fn parse(headers: &HeaderMap, reads: bool, schemas: &'a [String]) -> Result<Self, Error> {
-        let header = headers.get(if reads { "accept-profile" } else { "content-profile" });
+    pub(super) fn parse(headers: &HeaderMap, writes: bool, schemas: &'a [String]) -> Result<Self, Error> {
+        let header = headers.get(if writes { "content-profile" } else { "accept-profile" });
         let Some(header) = header else {
             let schema = schemas.first().map(String::as_str).unwrap_or_default();
             return Ok(Self { schema, negotiated: schemas.len() != 1 });
@@ -34,30 +34,30 @@ mod tests {
 
     use super::Profile;
 
-    fn parse(reads: bool, schemas: &[&str]) -> Option<(String, bool)> {
+    fn parse(writes: bool, schemas: &[&str]) -> Option<(String, bool)> {
         let mut headers = HeaderMap::new();
         headers.insert("accept-profile", HeaderValue::from_static("b"));
         headers.insert("content-profile", HeaderValue::from_static("c"));
         let schemas: Vec<_> = schemas.iter().map(|&schema| schema.to_owned()).collect();
-        let profile = Profile::parse(&headers, reads, &schemas).ok()?;
+        let profile = Profile::parse(&headers, writes, &schemas).ok()?;
         Some((profile.schema.to_owned(), profile.negotiated))
     }
 
     #[test]
     fn reading_and_writing_have_each_their_header() {
-        assert_eq!(parse(true, &["a", "b", "c"]), Some(("b".to_owned(), true)));
-        assert_eq!(parse(false, &["a", "b", "c"]), Some(("c".to_owned(), true)));
+        assert_eq!(parse(false, &["a", "b", "c"]), Some(("b".to_owned(), true)));
+        assert_eq!(parse(true, &["a", "b", "c"]), Some(("c".to_owned(), true)));
     }
 
     #[test]
     fn a_schema_that_is_not_exposed_is_refused() {
-        assert_eq!(parse(true, &["a"]), None);
+        assert_eq!(parse(false, &["a"]), None);
     }
 
     #[test]
     fn without_a_header_the_first_schema_is_meant() {
         let schemas = ["a".to_owned()];
-        let profile = Profile::parse(&HeaderMap::new(), true, &schemas).unwrap();
+        let profile = Profile::parse(&HeaderMap::new(), false, &schemas).unwrap();
         assert_eq!(profile, Profile { schema: "a", negotiated: false });
     }
 }

@@ -1,108 +1,115 @@
-//! The query string: PostgREST's parameters, and every other name as a filter on a column.
+//! The query string: PostgREST's parameters, and every other name as a filter or an argument.
 
-use std::borrow::Cow;
+mod decode;
+#[cfg(test)]
+mod tests;
 
-use percent_encoding::percent_decode_str;
+pub(crate) use decode::encode;
+pub(super) use decode::{Pair, pairs};
 
-use super::grammar::{self, Filter, OrderTerm, Selection};
+use super::grammar;
+use super::range::Range;
+use super::tree::{EmbedPath, Filter, Logic, OrderTerm, SelectItem};
 use crate::error::Error;
 
 /// The query string, parsed.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Query {
-    pub(crate) select: Selection,
-    pub(crate) filters: Vec<Filter>,
-    pub(crate) order: Vec<OrderTerm>,
-    pub(crate) limit: Option<u64>,
-    pub(crate) offset: u64,
+    pub(crate) select: Vec<SelectItem>,
+    pub(crate) filters: Vec<(EmbedPath, Filter)>,
+    pub(crate) logic: Vec<(EmbedPath, Logic)>,
+    pub(crate) order: Vec<(EmbedPath, Vec<OrderTerm>)>,
+    /// Of embedded relations and, with an empty path, of the request's own.
+    pub(crate) ranges: Vec<(EmbedPath, Range)>,
+    pub(crate) columns: Option<Vec<String>>,
+    pub(crate) on_conflict: Option<Vec<String>>,
+    /// The names of all parameters that are filters, as sent.
+    pub(crate) filter_names: Vec<String>,
+    /// Arguments of a function that is called by GET.
+    pub(crate) arguments: Vec<(String, String)>,
+    /// The parameters sorted by name, encoded anew, without the question mark.
+    pub(crate) canonical: String,
 }
 
 impl Query {
-    /// Parameters without `=` are ignored, as PostgREST does.
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        let mut query = Self::default();
-        for pair in text.split('&') {
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            query.add(&decode(name)?, &decode(value)?)?;
+    /// With `calls`, a parameter without operator is an argument. Parameters without `=` are
+    /// ignored.
+    pub(crate) fn parse(text: &str, calls: bool) -> Result<Self, Error> {
+        let pairs = pairs(text)?;
+        let mut query = Self { canonical: decode::canonical(&pairs), ..Self::default() };
+        let given = |wanted: &str| {
+            pairs.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.as_deref())
+        };
+        query.select = grammar::select(given("select").unwrap_or("*"))?;
+        query.columns =
+            given("columns").map(|text| grammar::columns("columns parameter", text)).transpose()?;
+        query.on_conflict =
+            given("on_conflict").map(|text| grammar::columns("on_conflict parameter", text)).transpose()?;
+        let valued = pairs.iter().filter_map(|(name, value)| Some((&**name, value.as_deref()?)));
+        for (name, value) in valued.clone() {
+            query.add(name, value, calls)?;
         }
+        query.ranges = ranges(valued)?;
         Ok(query)
     }
 
-    fn add(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        match name {
-            "select" => self.select = grammar::select(value)?,
-            "order" => self.order = grammar::order(value)?,
-            "limit" => self.limit = limit(value)?,
-            "offset" => self.offset = value.parse().unwrap_or(0),
-            "and" | "or" | "not.and" | "not.or" => return Err(not_yet("logical operators between filters")),
-            "columns" => return Err(not_yet("the columns parameter")),
-            "on_conflict" => return Err(not_yet("the on_conflict parameter")),
-            _ => self.filters.push(grammar::filter(name, value)?),
+    fn add(&mut self, name: &str, value: &str, calls: bool) -> Result<(), Error> {
+        match name.rsplit('.').next().unwrap_or_default() {
+            "order" => self.order.push((grammar::path(name)?.0, grammar::order(value)?)),
+            "and" | "or" => self.logic.push(logic(name, value)?),
+            "limit" | "offset" => {}
+            _ if matches!(name, "select" | "columns" | "on_conflict") => {}
+            _ => self.add_filter(name, value, calls)?,
         }
         Ok(())
     }
-}
 
-/// What is no whole number is no limit, as in PostgREST.
-fn limit(value: &str) -> Result<Option<u64>, Error> {
-    let Ok(limit) = value.parse::<i64>() else { return Ok(None) };
-    u64::try_from(limit).map(Some).map_err(|_| Error::NegativeLimit)
-}
-
-fn not_yet(what: &str) -> Error {
-    Error::NotImplemented(format!("{what} are not part of this version"))
-}
-
-fn decode(text: &str) -> Result<Cow<'_, str>, Error> {
-    if !text.contains(['+', '%']) {
-        return Ok(Cow::Borrowed(text));
-    }
-    let spaced = text.replace('+', " ");
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(decoded) => Ok(Cow::Owned(decoded.into_owned())),
-        Err(_) => Err(Error::Parse {
-            message: "failed to parse the query string".to_owned(),
-            details: "it is not UTF-8".to_owned(),
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::grammar::{Operator, Selection};
-    use super::Query;
-    use crate::error::Error;
-
-    #[test]
-    fn every_name_that_is_not_reserved_is_a_filter() {
-        let query = Query::parse("select=id&id=eq.1&my%20column=eq.a%2Bb+c&limit=5&offset=2").unwrap();
-        assert_eq!(query.select, Selection::Columns(vec!["id".to_owned()]));
-        assert_eq!((query.limit, query.offset), (Some(5), 2));
-        let filters: Vec<_> = query.filters.iter().map(|f| (f.column.as_str(), f.value.as_str())).collect();
-        assert_eq!(filters, [("id", "1"), ("my column", "a+b c")]);
-        assert!(query.filters.iter().all(|filter| filter.operator == Operator::Equal));
-    }
-
-    #[test]
-    fn what_can_not_be_decoded_is_refused() {
-        assert!(matches!(Query::parse("id=eq.%ff"), Err(Error::Parse { .. })));
-    }
-
-    #[test]
-    fn names_alone_are_ignored() {
-        assert_eq!(Query::parse("&x&").unwrap(), Query::default());
-    }
-
-    #[test]
-    fn a_negative_limit_is_refused_and_an_odd_one_is_none() {
-        assert!(matches!(Query::parse("limit=-1"), Err(Error::NegativeLimit)));
-        assert_eq!(Query::parse("limit=x&offset=-3").unwrap(), Query::default());
-    }
-
-    #[test]
-    fn what_this_version_does_not_do_says_so() {
-        for text in ["or=(a.eq.1)", "columns=a", "on_conflict=a"] {
-            assert!(matches!(Query::parse(text), Err(Error::NotImplemented(_))), "{text}");
+    fn add_filter(&mut self, name: &str, value: &str, calls: bool) -> Result<(), Error> {
+        let (path, field) = grammar::path(name)?;
+        let argument = field.name.clone();
+        match grammar::operation(field, value) {
+            Ok(filter) => self.filters.push((path, filter)),
+            Err(_) if calls => self.arguments.push((argument, value.to_owned())),
+            Err(error) => return Err(error),
         }
+        self.filter_names.push(name.to_owned());
+        Ok(())
     }
+
+    /// The range of the request's own relation.
+    pub(super) fn range(&self) -> Range {
+        self.ranges.iter().find(|(path, _)| path.is_empty()).map_or(Range::ALL, |&(_, range)| range)
+    }
+}
+
+fn logic(name: &str, value: &str) -> Result<(EmbedPath, Logic), Error> {
+    let mut path = grammar::logic_path(name)?;
+    let operator = path.pop().unwrap_or_default();
+    let negated = path.iter().any(|part| part == "not");
+    path.retain(|part| part != "not");
+    let operator = if negated { format!("not.{operator}") } else { operator };
+    Ok((path, grammar::logic(&operator, value)?))
+}
+
+/// `limit` and `offset` of each embedded relation, brought together. Of several the last counts.
+fn ranges<'a>(
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<(EmbedPath, Range)>, Error> {
+    type Bounds<'a> = (EmbedPath, Option<&'a str>, Option<&'a str>);
+    let mut all: Vec<Bounds<'a>> = Vec::new();
+    for (name, value) in parameters {
+        let is_limit = match name.rsplit('.').next() {
+            Some("limit") => true,
+            Some("offset") => false,
+            _ => continue,
+        };
+        let path = grammar::path(name)?.0;
+        let index = all.iter().position(|(other, ..)| *other == path).unwrap_or_else(|| {
+            all.push((path, None, None));
+            all.len() - 1
+        });
+        let (_, limit, offset) = &mut all[index];
+        *(if is_limit { limit } else { offset }) = Some(value);
+    }
+    Ok(all.into_iter().map(|(path, limit, offset)| (path, Range::of(limit, offset))).collect())
 }

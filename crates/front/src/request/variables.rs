@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::base_path;
+use super::body::push_string;
 
 /// The values of the transaction's `request.*` settings.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,23 +19,33 @@ pub(crate) struct Variables {
 
 impl Variables {
     pub(crate) fn of(parts: &Parts) -> Self {
+        Self::new(parts, false)
+    }
+
+    /// As [`Self::of`], and SQL sees the headers with credentials too: only where the front itself
+    /// verifies tokens, as PostgREST does.
+    pub(crate) fn with_credentials(parts: &Parts) -> Self {
+        Self::new(parts, true)
+    }
+
+    fn new(parts: &Parts, credentials: bool) -> Self {
         Self {
             method: parts.method.as_str().to_owned(),
             path: base_path(parts.uri.path()).to_owned(),
-            headers: headers(&parts.headers),
+            headers: headers(&parts.headers, credentials),
             cookies: cookies(&parts.headers),
         }
     }
 }
 
-/// Headers that hold credentials. SQL gets claims, never the token: what can be read can be stolen
+/// Headers that hold credentials. With the extension SQL gets claims, never the token: what can be read can be stolen
 /// by a function that runs in the same transaction.
 fn is_credential(name: &HeaderName) -> bool {
-    name == AUTHORIZATION || name == COOKIE || name == "apikey"
+    name == AUTHORIZATION || name == "apikey"
 }
 
-fn headers(headers: &HeaderMap) -> Vec<u8> {
-    let shown = headers.iter().filter(|(name, _)| !is_credential(name));
+fn headers(headers: &HeaderMap, credentials: bool) -> Vec<u8> {
+    let shown = headers.iter().filter(|(name, _)| *name != COOKIE && (credentials || !is_credential(name)));
     object(shown.map(|(name, value)| (name.as_str().into(), text(value))))
 }
 
@@ -64,23 +75,12 @@ fn object<'a>(
         if json.len() > 1 {
             json.push(b',');
         }
-        push_string(&mut json, &name);
+        push_string(&name, &mut json);
         json.push(b':');
-        push_string(&mut json, &value);
+        push_string(&value, &mut json);
     }
     json.push(b'}');
     json
-}
-
-fn push_string(json: &mut Vec<u8>, text: &str) {
-    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-    if plain {
-        json.push(b'"');
-        json.extend_from_slice(text.as_bytes());
-        json.push(b'"');
-    } else {
-        json.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
-    }
 }
 
 #[cfg(test)]

@@ -1,127 +1,118 @@
-//! What the database has in the exposed schemas, read once at the start: relations, their columns
-//! and keys. Everything that becomes an identifier in SQL comes from here, already quoted.
+//! What the database has in the exposed schemas: relations, how they belong together, functions,
+//! domain representations, media type handlers. Read at the start and whenever it may have changed.
 
+mod fuzzy;
+mod handlers;
+mod keys;
 mod load;
+mod name;
+mod relation;
+mod relationship;
+mod routine;
+#[cfg(test)]
+pub(crate) mod tests;
+mod views;
 
 use std::collections::HashMap;
 
-pub(crate) use load::{LoadError, load};
-use serde::{Deserialize, Serialize};
+pub(crate) use fuzzy::closest;
+pub(crate) use handlers::{Handler, Handlers};
+pub(crate) use load::{LoadError, Scope, load};
+pub(crate) use name::Name;
+pub(crate) use relation::{Column, Relation};
+pub(crate) use relationship::{Junction, Key, Kind, Relationship};
+pub(crate) use routine::{Parameter, Routine, Volatility};
+use serde::Deserialize;
 
-use crate::sql::quote_identifier;
-
-/// A table, view, materialised view, foreign or partitioned table.
-#[derive(Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Relation {
-    pub(crate) schema: String,
-    pub(crate) name: String,
-    is_view: bool,
-    columns: Vec<Column>,
-    primary_key: Vec<String>,
-    foreign_keys: Vec<ForeignKey>,
-    /// Schema and name, quoted.
-    #[serde(skip)]
-    pub(crate) sql: String,
+/// A function that a value of one type goes through to become one of another.
+#[derive(Debug, Deserialize)]
+struct Representation {
+    from: String,
+    to: String,
+    function: Name,
 }
 
-#[derive(Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    /// As `format_type` writes it: may stand in SQL as it is.
-    pub(crate) data_type: String,
-    nullable: bool,
-    has_default: bool,
-    generated: bool,
-    /// The name, quoted.
-    #[serde(skip)]
-    pub(crate) sql: String,
-}
-
-/// A reference to another relation, exposed or not.
-#[derive(Debug, Deserialize, Serialize)]
-struct ForeignKey {
+/// A setting of a role.
+#[derive(Debug, Deserialize)]
+struct RoleSetting {
+    role: String,
     name: String,
-    columns: Vec<String>,
-    target_schema: String,
-    target: String,
-    target_columns: Vec<String>,
+    value: String,
 }
 
-impl Relation {
-    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
-    }
-
-    fn quoted(mut self) -> Self {
-        self.sql = format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name));
-        for column in &mut self.columns {
-            column.sql = quote_identifier(&column.name);
-        }
-        self
-    }
+#[derive(Debug, Default)]
+pub(crate) struct SchemaCache {
+    relations: HashMap<Name, Relation>,
+    /// By the relation they start from.
+    relationships: HashMap<Name, Vec<Relationship>>,
+    /// Those with the fewest parameters first.
+    routines: HashMap<Name, Vec<Routine>>,
+    /// By the types they lead from and to.
+    representations: HashMap<String, Vec<(String, Name)>>,
+    handlers: Handlers,
+    role_settings: HashMap<String, Vec<(String, String)>>,
 }
-
-/// Relations by schema, then by name.
-#[derive(Debug, Default, Serialize)]
-#[serde(transparent)]
-pub(crate) struct SchemaCache(HashMap<String, HashMap<String, Relation>>);
 
 impl SchemaCache {
-    pub(crate) fn new(relations: impl IntoIterator<Item = Relation>) -> Self {
-        let mut cache = Self::default();
-        for relation in relations {
-            let schema = cache.0.entry(relation.schema.clone()).or_default();
-            schema.insert(relation.name.clone(), relation.quoted());
-        }
-        cache
+    pub(crate) fn relation(&self, name: &Name) -> Option<&Relation> {
+        self.relations.get(name)
     }
 
-    pub(crate) fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
-        self.0.get(schema)?.get(name)
+    pub(crate) fn relations(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.values()
+    }
+
+    /// What can be embedded in a relation under the names of one schema.
+    pub(crate) fn relationships(&self, origin: &Name, schema: &str) -> impl Iterator<Item = &Relationship> {
+        let all = self.relationships.get(origin).into_iter().flatten();
+        all.filter(move |relationship| match &relationship.kind {
+            Kind::Computed { function, .. } => function.schema == schema,
+            _ => relationship.foreign.schema == schema,
+        })
+    }
+
+    pub(crate) fn routines(&self, name: &Name) -> &[Routine] {
+        self.routines.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn all_routines(&self) -> impl Iterator<Item = &Routine> {
+        self.routines.values().flatten()
+    }
+
+    /// The function that makes a value of type `to` out of one of type `from`.
+    pub(crate) fn representation(&self, from: &str, to: &str) -> Option<&Name> {
+        let all = self.representations.get(from)?;
+        all.iter().find(|(other, _)| other == to).map(|(_, function)| function)
+    }
+
+    pub(crate) fn handlers(&self) -> &Handlers {
+        &self.handlers
+    }
+
+    /// What `alter role … set` says of a role.
+    pub(crate) fn role_settings(&self, role: &str) -> &[(String, String)] {
+        self.role_settings.get(role).map_or(&[], Vec::as_slice)
     }
 
     /// How many relations there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.values().map(HashMap::len).sum()
-    }
-}
-
-#[cfg(test)]
-pub(crate) fn example() -> SchemaCache {
-    let column = |name: &str, data_type: &str| Column {
-        name: name.to_owned(),
-        data_type: data_type.to_owned(),
-        ..Column::default()
-    };
-    let columns =
-        vec![column("id", "bigint"), column("body", "text"), column("odd \"name", "character varying(5)")];
-    let relation = |schema: &str, columns| Relation {
-        schema: schema.to_owned(),
-        name: "notes".to_owned(),
-        columns,
-        ..Relation::default()
-    };
-    SchemaCache::new([relation("api", columns), relation("odd \"schema", Vec::new())])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::example;
-
-    #[test]
-    fn a_relation_is_found_in_its_schema_only_and_quoted() {
-        let cache = example();
-        assert_eq!(cache.relation("api", "notes").unwrap().sql, r#""api"."notes""#);
-        assert_eq!(cache.relation("odd \"schema", "notes").unwrap().sql, r#""odd ""schema"."notes""#);
-        assert!(cache.relation("public", "notes").is_none());
-        assert!(cache.relation("api", "Notes").is_none());
+        self.relations.len()
     }
 
-    #[test]
-    fn a_column_is_found_by_its_exact_name_and_quoted() {
-        let cache = example();
-        let notes = cache.relation("api", "notes").unwrap();
-        assert_eq!(notes.column("odd \"name").unwrap().sql, r#""odd ""name""#);
-        assert!(notes.column("ID").is_none());
+    /// For the operator's eyes.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let by_name = |items: Vec<serde_json::Value>| serde_json::Value::Array(items);
+        let mut relations: Vec<_> = self.relations.values().collect();
+        relations.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut relationships: Vec<_> = self.relationships.values().flatten().collect();
+        relationships.sort();
+        let mut routines: Vec<_> = self.all_routines().collect();
+        routines.sort_by(|a, b| a.name.cmp(&b.name));
+        serde_json::json!({
+            "relations": by_name(relations.iter().map(|item| serde_json::json!(item)).collect()),
+            "relationships": relationships,
+            "routines": by_name(routines.iter().map(|item| serde_json::json!(item)).collect()),
+            "media_handlers": self.handlers.len(),
+        })
     }
 }

@@ -1,23 +1,51 @@
-//! SQL text: constant fragments, and identifiers from the schema cache, already quoted. Whatever
-//! the client sent is a bound parameter.
+//! SQL text: constant fragments, and quoted identifiers. Whatever value the client sent is a bound
+//! parameter.
 
-mod insert;
+mod answer;
+mod body;
+mod call;
+mod condition;
+mod count;
+mod describe;
+mod field;
 mod prelude;
 mod read;
+mod rows;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod write;
 
-pub(crate) use prelude::{Prelude, pre_request};
+pub(crate) use answer::WRONG_ROWS;
+pub(crate) use describe::description;
+pub(crate) use prelude::{Caller, Prelude, isolation, pre_request};
 pub(crate) use statement::Statement;
 
 use crate::plan::Plan;
+use crate::request::{Preferences, Range};
 
-impl From<Plan<'_>> for Statement {
-    fn from(plan: Plan<'_>) -> Self {
+impl Statement {
+    /// The main statement of a plan; `None` when it needs no database, or another one. `range` is
+    /// what the request asks for, `most` the most rows that it gets.
+    pub(crate) fn of(
+        plan: &Plan<'_>,
+        preferences: &Preferences,
+        range: Range,
+        most: Option<u64>,
+    ) -> Option<Self> {
         match plan {
-            Plan::Insert(insert) => insert::statement(insert),
-            Plan::Read(read) => read::statement(read),
+            Plan::Call(call) => Some(answer::calling(call, preferences, range, most)),
+            Plan::Read(read) => Some(answer::reading(read, preferences, range, most)),
+            Plan::Write(write) => Some(answer::writing(write, preferences)),
+            Plan::Describe { .. } | Plan::Info { .. } => None,
+        }
+    }
+
+    /// Asks the planner how many rows a read would have without a limit.
+    pub(crate) fn estimate(plan: &Plan<'_>) -> Option<Self> {
+        match plan {
+            Plan::Read(read) => Some(answer::estimate(&read.tree)),
+            _ => None,
         }
     }
 }

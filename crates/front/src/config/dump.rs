@@ -1,0 +1,115 @@
+//! The configuration in the form of the file: for `--dump-config` and the admin port.
+
+use super::parts::{end_name, level_name, mode_name};
+use super::{BindHost, Config, Family, Listen, Qualified};
+
+/// A file to begin with.
+pub(crate) const EXAMPLE: &str = include_str!("example.conf");
+
+/// What stands for a secret.
+const HIDDEN: &str = "(hidden)";
+
+impl Config {
+    /// `name = value` lines, sorted. Secrets are hidden.
+    pub(crate) fn to_text(&self) -> String {
+        let mut lines: Vec<(String, String)> =
+            self.entries().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        lines.extend(self.app_settings.iter().map(|(name, value)| (name.clone(), quoted(value))));
+        lines.sort();
+        lines.into_iter().map(|(name, value)| format!("{name} = {value}\n")).collect()
+    }
+
+    fn entries(&self) -> Vec<(&'static str, String)> {
+        let mut entries = self.database_entries();
+        entries.extend(self.server_entries());
+        entries.extend(self.token_entries());
+        entries
+    }
+
+    fn database_entries(&self) -> Vec<(&'static str, String)> {
+        let seconds = |duration: std::time::Duration| duration.as_secs().to_string();
+        vec![
+            ("db-aggregates-enabled", self.aggregates.to_string()),
+            ("db-anon-role", quoted(self.anon_role.as_deref().unwrap_or_default())),
+            ("db-channel", quoted(self.channel.as_deref().unwrap_or_default())),
+            ("db-channel-enabled", self.channel.is_some().to_string()),
+            ("db-config", self.database_settings.to_string()),
+            ("db-extra-search-path", quoted(&self.extra_search_path.join(","))),
+            ("db-hoisted-tx-settings", quoted(&self.hoisted_settings.join(","))),
+            ("db-max-rows", self.max_rows.map_or_else(|| quoted(""), |most| most.to_string())),
+            ("db-plan-enabled", self.plans.to_string()),
+            ("db-pool", self.pool.size.to_string()),
+            ("db-pool-acquisition-timeout", seconds(self.pool.acquisition_timeout)),
+            ("db-pool-max-idletime", seconds(self.pool.max_idle)),
+            ("db-pool-max-lifetime", seconds(self.pool.max_lifetime)),
+            ("db-pre-config", qualified(self.pre_config.as_ref())),
+            ("db-pre-request", qualified(self.pre_request.as_ref())),
+            ("db-prepared-statements", self.pool.prepared_statements.to_string()),
+            ("db-root-spec", qualified(self.root.as_ref())),
+            ("db-schemas", quoted(&self.schemas.join(","))),
+            ("db-tx-end", quoted(end_name(self.transaction_end))),
+            ("db-uri", quoted(HIDDEN)),
+        ]
+    }
+
+    fn server_entries(&self) -> Vec<(&'static str, String)> {
+        let (host, port, socket, mode) = place(&self.listen);
+        let admin = self.admin.as_ref().map(place);
+        let (admin_host, admin_port, admin_socket, _) = admin.unwrap_or_default();
+        let trace = self.trace_header.as_ref().map(axum::http::HeaderName::as_str);
+        vec![
+            ("admin-server-host", quoted(&admin_host)),
+            ("admin-server-port", admin_port.unwrap_or_else(|| quoted(""))),
+            ("admin-server-unix-socket", quoted(&admin_socket)),
+            ("client-error-verbosity", quoted(if self.verbose_errors { "verbose" } else { "minimal" })),
+            ("log-level", quoted(level_name(self.log_level))),
+            ("openapi-mode", quoted(mode_name(self.openapi.mode))),
+            ("openapi-security-active", self.openapi.security.to_string()),
+            ("openapi-server-proxy-uri", quoted(self.openapi.proxy.as_deref().unwrap_or_default())),
+            ("server-cors-allowed-origins", quoted(&self.cors_origins.join(","))),
+            ("server-host", quoted(&host)),
+            ("server-port", port.unwrap_or_else(|| quoted(""))),
+            ("server-timing-enabled", self.server_timing.to_string()),
+            ("server-trace-header", quoted(trace.unwrap_or_default())),
+            ("server-unix-socket", quoted(&socket)),
+            ("server-unix-socket-mode", quoted(&mode)),
+            ("url-use-legacy-target-names", self.legacy_names.to_string()),
+        ]
+    }
+
+    fn token_entries(&self) -> Vec<(&'static str, String)> {
+        let tokens = self.tokens.as_ref();
+        let audience = tokens.and_then(|tokens| tokens.audience.as_deref());
+        let role_claim = tokens.map_or("$.role", |tokens| tokens.role_claim.text());
+        vec![
+            ("jwt-aud", quoted(audience.unwrap_or_default())),
+            ("jwt-cache-max-entries", tokens.map_or(0, |tokens| tokens.cache_size).to_string()),
+            ("jwt-role-claim-key", quoted(role_claim)),
+            ("jwt-secret", quoted(if tokens.is_some() { HIDDEN } else { "" })),
+        ]
+    }
+}
+
+/// Host, port, path of the socket, mode of the socket.
+fn place(listen: &Listen) -> (String, Option<String>, String, String) {
+    match listen {
+        Listen::Tcp { host, port, .. } => {
+            let host = match host {
+                BindHost::Any(Family::Both) => "*",
+                BindHost::Any(Family::V4) => "!4",
+                BindHost::Any(Family::V6) => "!6",
+                BindHost::Named(name) => name,
+            };
+            (host.to_owned(), Some(port.to_string()), String::new(), "660".to_owned())
+        }
+        Listen::Unix { path, mode } => (String::new(), None, path.display().to_string(), format!("{mode:o}")),
+    }
+}
+
+fn qualified(name: Option<&Qualified>) -> String {
+    quoted(&name.map(ToString::to_string).unwrap_or_default())
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "$$"))
+}

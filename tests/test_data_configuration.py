@@ -1,0 +1,129 @@
+"""Configuration: environment, file, database; and telling what is wrong with it."""
+
+import json
+import os
+import subprocess
+
+import psycopg
+import pytest
+from conftest import uri
+from data_api import DATABASE, binary, environment, make_library, prefer, serve, until
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library():
+    make_library()
+
+
+def gatehouse(*arguments, **settings):
+    return subprocess.run([binary(), *arguments], env=environment(**settings), capture_output=True, text=True, timeout=60)
+
+
+def owner():
+    return psycopg.connect(uri("DB", DATABASE), autocommit=True)
+
+
+@pytest.mark.parametrize("name,value", [
+    ("SERVER_PORT", "http"), ("DB_POOL", "0"), ("LOG_LEVEL", "loud"), ("DB_TX_END", "maybe"), ("OPENAPI_MODE", "all"), ("DB_SCHEMAS", "pg_catalog"),
+    ("DB_MAX_ROWS", "-1"), ("JWT_ROLE_CLAIM_KEY", "role"), ("SERVER_UNIX_SOCKET_MODE", "9"), ("OPENAPI_SERVER_PROXY_URI", "ftp://x"),
+    ("DB_AGGREGATES_ENABLED", "perhaps"), ("ADMIN_SERVER_PORT", "70000"), ("JWT_AUD", "a b:c"), ("CLIENT_ERROR_VERBOSITY", "chatty"),
+])
+def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(name, value):
+    ended = gatehouse("serve", **{name: value})
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert f"PGRST_{name}: " in ended.stderr and f'"{value}"' in ended.stderr and "allowed: " in ended.stderr
+
+
+def test_a_secret_is_never_shown():
+    ended = gatehouse("serve", JWT_SECRET="too-short-a-secret")
+    assert ended.returncode == 1 and "PGRST_JWT_SECRET" in ended.stderr and "too-short" not in ended.stderr
+    shown = gatehouse("--dump-config").stdout
+    assert 'jwt-secret = "(hidden)"' in shown and "tests, at least" not in shown and os.environ["GATEHOUSE_AUTHENTICATOR_URI"] not in shown
+
+
+def test_the_configuration_is_shown_as_it_is_understood(tmp_path):
+    file = tmp_path / "gatehouse.conf"
+    file.write_text('# ours\ndb-max-rows = 7 # most\ndb-pool = 3\napp.settings.shop = "a \\"b\\""\nserver-host = "*"\n')
+    lines = gatehouse(str(file), "--dump-config", DB_POOL="5").stdout.splitlines()
+    assert "db-max-rows = 7" in lines and "db-pool = 5" in lines and 'db-schemas = "api"' in lines
+    assert 'app.settings.shop = "a \\"b\\""' in lines and lines == sorted(lines)
+    assert gatehouse(str(tmp_path / "nothing.conf")).returncode == 1
+    file.write_text("just words\n")
+    assert f"{file}:1: " in gatehouse(str(file)).stderr
+
+
+def test_an_example_can_be_understood(tmp_path):
+    example = gatehouse("--example").stdout
+    (tmp_path / "example.conf").write_text(example)
+    assert 'db-anon-role = "anon"' in gatehouse(str(tmp_path / "example.conf"), "--dump-config").stdout
+
+
+def test_the_schema_is_shown_as_json():
+    schema = json.loads(gatehouse("--dump-schema").stdout)
+    assert {"schema": "api", "name": "book"} in [relation["name"] for relation in schema["relations"]]
+
+
+def test_a_file_alone_serves():
+    with serve(arguments=()) as client:
+        assert client.get("/genre").status_code == 200
+
+
+def test_the_database_has_a_say_and_is_asked_again():
+    with owner() as connection:
+        try:
+            connection.execute(f"alter role authenticator in database {DATABASE} set pgrst.db_max_rows = '1'")
+            with serve() as client:
+                assert len(client.get("/genre").json()) == 1
+                connection.execute(f"alter role authenticator in database {DATABASE} set pgrst.db_max_rows = '2'")
+                connection.execute("notify pgrst, 'reload config'")
+                until(lambda: len(client.get("/genre").json()) == 2)
+            with serve(DB_CONFIG="false") as client:
+                assert len(client.get("/genre").json()) == 3
+        finally:
+            connection.execute(f"alter role authenticator in database {DATABASE} reset all")
+    with serve(DB_PRE_CONFIG="operator.configure") as client:
+        assert len(client.get("/genre").json()) == 2
+
+
+def test_the_schema_cache_follows_a_notification_and_a_signal():
+    with owner() as connection, serve() as client:
+        assert client.get("/later").status_code == 404
+        connection.execute("create table api.later (id integer); grant select on api.later to anon; notify pgrst")
+        until(lambda: client.get("/later").status_code == 200)
+        connection.execute("alter table api.later add more text")
+        client.process.send_signal(10)  # SIGUSR1
+        until(lambda: "more" in client.get("/").json()["definitions"]["later"]["properties"])
+        connection.execute("drop table api.later")
+
+
+def test_a_role_brings_its_settings_and_its_isolation():
+    with owner() as connection:
+        connection.execute("alter role anon set statement_timeout = '1234ms'")
+        try:
+            with serve() as client:
+                assert client.get("/rpc/whoami").json()["timeout"] == "1234ms"
+                assert client.post("/rpc/sleepy", json={"seconds": 5}).json()["code"] == "57014"
+        finally:
+            connection.execute("alter role anon reset statement_timeout")
+
+
+def test_the_operators_function_runs_before_every_request():
+    with serve(DB_PRE_REQUEST="api.no_early_birds") as client:
+        assert client.get("/genre").status_code == 200
+        assert client.get("/genre", headers={"X-Early": "1"}).json()["message"] == "too early"
+
+
+def test_transactions_end_as_configured():
+    with owner() as connection:
+        for end, headers, kept in [("rollback", {}, 0), ("commit", prefer("tx=rollback"), 1), ("rollback-allow-override", prefer("tx=commit"), 1)]:
+            with serve(DB_TX_END=end) as client:
+                assert client.post("/genre", json={"id": 77, "label": "kept"}, headers=headers).status_code == 201
+            assert connection.execute("delete from api.genre where id = 77").rowcount == kept, end
+
+
+def test_terse_errors_say_code_and_message_only():
+    with serve(CLIENT_ERROR_VERBOSITY="minimal", SERVER_TIMING_ENABLED="true", SERVER_TRACE_HEADER="X-Trace") as client:
+        assert set(client.get("/genr").json()) == {"code", "message"}
+        answer = client.get("/genre", headers={"X-Trace": "t1", "X-Request-Id": "r1"})
+        assert answer.headers["x-trace"] == "t1" and answer.headers["x-request-id"] == "r1"
+        assert [part.split(";")[0] for part in answer.headers["server-timing"].split(", ")] == ["jwt", "parse", "plan", "transaction", "response"]
