@@ -9,10 +9,10 @@ create table auth."user" (
     user_metadata jsonb not null default '{}' constraint user_user_metadata_check check (jsonb_typeof(user_metadata) = 'object'),
     is_anonymous boolean not null default false,
     banned_until timestamptz,
-    deleted_at timestamptz,
     last_sign_in_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    deleted_at timestamptz,
     tenant_id uuid constraint user_tenant_id_fkey references auth.tenant (id) on delete cascade
 );
 create unique index user_email_key on auth."user" (email) where tenant_id is null;

@@ -11,16 +11,16 @@ create table auth.session (
     tenant_id uuid constraint session_tenant_id_fkey references auth.tenant (id) on delete cascade,
     aal text not null default 'aal1' constraint session_aal_check check (aal in ('aal1', 'aal2')),
     amr jsonb not null default '[]',
-    token_ids uuid[] not null default '{}',
-    device_name text constraint session_device_name_check
-        check (length(device_name) between 1 and 100 and device_name !~ '[[:cntrl:]]'),
     ip inet,
     user_agent text,
     created_at timestamptz not null default clock_timestamp(),
-    refreshed_at timestamptz not null default clock_timestamp(),
-    expires_at timestamptz not null,
     ended_at timestamptz,
-    end_reason text
+    end_reason text,
+    token_ids uuid[] not null default '{}',
+    device_name text constraint session_device_name_check
+        check (length(device_name) between 1 and 100 and device_name !~ '[[:cntrl:]]'),
+    refreshed_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz not null
 ) with (fillfactor = 80);
 create index session_user_id_idx on auth.session (user_id);
 create index session_tenant_id_idx on auth.session (tenant_id);

@@ -88,6 +88,10 @@ begin
     -- Not "partition of", which would lock out everybody; and what is in the default partition
     -- must not change from here on.
     lock table auth.audit_event_default in access exclusive mode;
+    -- Somebody else may have made it while we waited.
+    if to_regclass(format('auth.%I', partition)) is not null then
+        return;
+    end if;
     execute format('create table auth.%I (like auth.audit_event including defaults including constraints)', partition);
     perform auth.index_audit_partition(partition);
     -- Default privileges of this database may have granted it to somebody.

@@ -117,3 +117,28 @@ def test_without_the_master_key_events_are_kept_and_sealed_once_it_is_back():
         owner.execute(FAIL, ["after"])
         settle(owner)
         assert verify(owner) == [(True, None, "unbroken")]
+
+
+def test_an_event_that_meets_its_months_new_partition_is_written(cluster):
+    with cluster.connect() as owner:
+        owner.execute("create database fresh")
+    with cluster.connect(database="fresh") as maker, cluster.connect(database="fresh") as writer:
+        maker.execute("create extension pg_gatehouse")
+        failed = []
+
+        def write():
+            try:
+                writer.execute("select auth.create_tenant('acme', 'Acme')")
+            except psycopg.Error as error:
+                failed.append(error)
+
+        with maker.transaction():
+            maker.execute("select auth.maintain_audit()")
+            thread = threading.Thread(target=write)
+            thread.start()
+            waiting = "select exists (select from pg_locks where pid = %s and not granted)"
+            wait_for(lambda: maker.execute(waiting, [writer.info.backend_pid]).fetchone()[0])
+        thread.join()
+        assert failed == []
+        assert maker.execute("select tableoid::regclass <> 'auth.audit_event_default'::regclass, event from auth.audit_event"
+                             ).fetchall() == [(True, "tenant_created")]

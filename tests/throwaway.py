@@ -15,32 +15,42 @@ import psycopg
 def as_server(*command, **options):
     if os.getuid() == 0:
         command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
-    return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True, **options)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 class Cluster:
     def __init__(self, folder, port):
         self.folder, self.port = folder, port
 
-    def uri(self, user="postgres"):
-        return f"postgresql://{user}@127.0.0.1:{self.port}/postgres"
+    def uri(self, user="postgres", database="postgres"):
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
-    def connect(self, user="postgres", **options):
-        return psycopg.connect(self.uri(user), autocommit=True, **options)
+    def connect(self, user="postgres", database="postgres", **options):
+        return psycopg.connect(self.uri(user, database), autocommit=True, **options)
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
 
 
+def create_extension(cluster):
+    with cluster.connect() as owner:
+        owner.execute("create extension pg_gatehouse")
+        owner.execute("select auth.rotate_signing_key()")
+        # The tests try more often than people do.
+        owner.execute("update auth.throttle_limit set attempts = null; delete from auth.throttle_delay")
+
+
 @contextlib.contextmanager
-def cluster(*settings, preload="pg_gatehouse"):
+def cluster(*settings, preload="pg_gatehouse", master_key=None, extension=True):
     """Running, with the extension in database postgres and a signing key; nobody needs a password."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-test-", dir="/var/tmp"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     key = folder / "master.key"
-    key.write_text(secrets.token_hex(32))
+    key.write_text(master_key or secrets.token_hex(32))
     key.chmod(0o600)
     if os.getuid() == 0:
         for path in (folder, key):
@@ -55,11 +65,8 @@ def cluster(*settings, preload="pg_gatehouse"):
     as_server(bin / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "start")
     try:
         made = Cluster(folder, port)
-        with made.connect() as owner:
-            owner.execute("create extension pg_gatehouse")
-            owner.execute("select auth.rotate_signing_key()")
-            # The tests try more often than people do.
-            owner.execute("update auth.throttle_limit set attempts = null; delete from auth.throttle_delay")
+        if extension:
+            create_extension(made)
         yield made
     finally:
         as_server(bin / "pg_ctl", "-D", data, "-m", "immediate", "stop")
