@@ -167,21 +167,21 @@ def create(database, sizes):
 
 def fill(database, sizes, statements, tables):
     """Runs the statements with the tables' indexes switched off, and builds these afterwards."""
-    numbers = vars(sizes)
     with connect("DB", database) as owner:
         owner.execute(INSERTING)
         hash = owner.execute("select quote_literal(auth.hash_password(%s))", [PASSWORD]).fetchone()[0]
+        names = [name for name, in owner.execute(f"select unnest({tables})::text").fetchall()]
         # An index that is not ready is not written to; reindex makes it ready.
         owner.execute(f"update pg_index set indisready = false, indisvalid = false where indrelid = any ({tables})")
-        owner.execute(statements.format(hash=hash, **numbers))
-        for table, in owner.execute(f"select table_oid::text from unnest({tables}) as table_oid").fetchall():
-            owner.execute(f"reindex table {table}")
-            owner.execute(f"vacuum (analyze) {table}")
+        owner.execute(statements.format(hash=hash, **vars(sizes)))
+        for name in names:
+            owner.execute(f"reindex table {name}")
+            owner.execute(f"vacuum (analyze) {name}")
 
 
 def fill_identity(database, sizes):
-    names = ", ".join(f"'auth.{name}'" if name != "user" else "'auth.\"user\"'" for name in TABLES)
-    fill(database, sizes, IDENTITY, f"array[{names}]::regclass[]")
+    tables = ", ".join(f"""'auth."{name}"'""" for name in TABLES)
+    fill(database, sizes, IDENTITY, f"array[{tables}]::regclass[]")
     with connect("DB", database) as owner:
         wrong = owner.execute(CHECK).fetchone()[0]
         if wrong:
@@ -189,7 +189,11 @@ def fill_identity(database, sizes):
 
 
 def fill_audit(database, sizes):
-    fill(database, sizes, AUDIT, "array(select inhrelid::regclass from pg_inherits where inhparent = 'auth.audit_event'::regclass)")
+    # The months that are over; what is measured goes into this one.
+    months = """array(select inhrelid::regclass from pg_inherits join pg_class on pg_class.oid = inhrelid
+                       where inhparent = 'auth.audit_event'::regclass and relname ~ '_20[0-9]{2}_[0-9]{2}$'
+                         and relname < auth.audit_partition((now() at time zone 'UTC')::date))"""
+    fill(database, sizes, AUDIT, months)
     with connect("DB", database) as owner:
         owner.execute("analyze auth.audit_event")
 

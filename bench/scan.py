@@ -1,7 +1,7 @@
 """What `auth.tenant_id()` and its kin cost per row: scans of two million rows of a thousand tenants.
 
-So are `auth.has_permission` and `auth.has_role`, as the condition of an aggregate: in `where`, and in a policy, PostgreSQL
-asks what names no column once for a whole query.
+`auth.has_permission` and `auth.has_role` are asked for each row in the filter of an aggregate: in `where`, and in a
+policy, PostgreSQL asks what names no column once for the whole query.
 
 The explicit filters run in one sealed transaction of `service_role`, which row-level security does not touch; the
 policy runs in a sealed transaction of `authenticated`, with the same condition and no filter of the query's own."""
