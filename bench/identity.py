@@ -111,6 +111,7 @@ class Place:
     def prepare(self):
         with population.connect("DB", self.name) as owner:
             owner.execute(PROCEDURES)
+            owner.execute("checkpoint")  # what filling left to be written is nobody's
             owner.execute("select pg_stat_reset()")
         self.login = population.connect("AUTHENTICATOR", self.name)
         switching = [n for n in range(0, self.sizes.users, population.SECOND) if population.second_tenant_of(n, self.sizes)]
