@@ -23,7 +23,6 @@ BATCH = 50
 CALLS = 20_000
 TABLE_ROWS = 5_000
 
-# The audit's partitions count as one table.
 SCANNED = f"""
 select coalesce(string_agg(relname || ' ' || seq_scan, ', '), ''), coalesce(sum(seq_scan), 0)::integer
   from pg_stat_user_tables
