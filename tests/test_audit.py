@@ -328,15 +328,6 @@ def test_reading_needs_no_sequential_scan(owner, alice):
             assert "Seq Scan" not in plan, plan
 
 
-def test_sealing_needs_no_sequential_scan_even_where_statistics_say_that_the_month_is_empty(owner):
-    scans = "select coalesce(sum(seq_scan), 0) from pg_stat_xact_user_tables where schemaname = 'auth' and relname like 'audit\\_event%'"
-    with owner.transaction(force_rollback=True):
-        owner.execute("select auth.record_event('test', 'success') from generate_series(1, 20)")
-        before = owner.execute(scans).fetchone()[0]
-        assert owner.execute("select auth.seal_audit()").fetchone()[0] >= 20
-        assert owner.execute(scans).fetchone()[0] == before
-
-
 def test_a_session_is_ended_although_the_caller_rolls_back_and_holds_its_row(owner):
     session = owner.execute("select (auth.jwt_decode_unverified(access_token)).claims ->> 'session_id' from auth.sign_in('alice@acme.example', %s)", [PASSWORDS["alice@acme.example"]]).fetchone()[0]
     with connect("DB") as login, login.transaction(force_rollback=True):
