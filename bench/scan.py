@@ -1,4 +1,7 @@
-"""What `auth.tenant_id()` costs per row: scans of two million rows of a thousand tenants.
+"""What `auth.tenant_id()` and its kin cost per row: scans of two million rows of a thousand tenants.
+
+`auth.has_permission` and `auth.has_role` are asked for each row in the filter of an aggregate: in `where`, and in a
+policy, PostgreSQL asks what names no column once for the whole query.
 
 The explicit filters run in one sealed transaction of `service_role`, which row-level security does not touch; the
 policy runs in a sealed transaction of `authenticated`, with the same condition and no filter of the query's own."""
@@ -24,6 +27,7 @@ CONSTANT = "select count(*) from bench.row where tenant_id = '{tenant}'::uuid"
 ACCESSOR = "select count(*) from bench.row where tenant_id = auth.tenant_id()"
 CLAIMS = "select count(*) from bench.row where tenant_id = (current_setting('request.jwt.claims')::jsonb ->> 'tenant_id')::uuid"
 POLICY = "select count(*) from bench.row"
+QUESTIONS = {"constant": "true", "permission": "auth.has_permission('note:read')", "role": "auth.has_role('member')"}
 
 
 def measure():
@@ -48,6 +52,15 @@ def sequential(owner, tenant):
                *against(fast, "policy", "constant"), at_most=1.5)
     yield Line("`(current_setting('request.jwt.claims')::jsonb ->> 'tenant_id')::uuid` against `auth.tenant_id()`",
                *against(slow, "claims", "accessor"), at_least=12)
+    yield from questions(owner, tenant)
+
+
+def questions(owner, tenant):
+    with sealed(owner, tenant, "service_role") as service:
+        times = interleaved(15, **{name: counting(service, question) for name, question in QUESTIONS.items()})
+    for name in ("permission", "role"):
+        yield Line(f"sequential scan, 2 million rows, `{QUESTIONS[name]}` against `true`",
+                   *against(times, name, "constant"), at_most=1.5)
 
 
 def indexed(owner, tenant):
@@ -97,3 +110,14 @@ def asking(connection, query, node):
 
     return work
 
+
+def counting(connection, question):
+    """Counts all rows, and asks for each."""
+    query = f"select count(*) filter (where {question}) from bench.row"
+
+    def work():
+        found = connection.execute(query).fetchone()[0]
+        if found != ROWS:
+            raise RuntimeError(f"{query} counted {found} rows")
+
+    return work

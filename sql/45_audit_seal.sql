@@ -69,6 +69,8 @@ create function auth.seal_audit(batch integer default 10000)
 returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- Statistics are behind at the start of a month: this month's partition looks empty and fills up.
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
