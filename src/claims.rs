@@ -151,8 +151,8 @@ unsafe fn ask(
         let argument = (*call).args.as_slice(1)[0].value.cast_mut_ptr::<pg_sys::varlena>();
         let generation = sealed::generation();
         let site = (*call).flinfo;
-        if let (false, Some(asked)) =
-            (pgrx::varatt_is_1b_e(argument), (*site).fn_extra.cast::<Asked>().as_ref())
+        if let Some(asked) = site.as_ref().and_then(|site| site.fn_extra.cast::<Asked>().as_ref())
+            && !pgrx::varatt_is_1b_e(argument)
             && !pgrx::varatt_is_4b_c(argument)
             && asked.is(generation, plain(argument))
         {

@@ -71,6 +71,8 @@ unsafe extern "C-unwind" fn on_log(data: *mut pg_sys::ErrorData) {
             } else {
                 let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| clean(data)));
                 if done.is_err() {
+                    // Whatever is logged next must not be taken for this one.
+                    APART = None;
                     withhold(data);
                 }
             }
