@@ -181,27 +181,53 @@ impl Database {
     ) -> Result<Vec<Row>, PgError> {
         let settings = self.settings();
         let role = settings.anon_role.as_deref().unwrap_or(DEFAULT_ANON_ROLE);
-        let prelude = Prelude {
-            caller: sql::Caller::Role { role, claims: None },
-            read_only: false,
-            search_path: "",
-            variables,
-            role_settings: &[],
-            timezone: None,
-            settings: [&[], &[]],
-        };
-        let prelude = prelude.statement();
+        let prelude = bare_prelude(sql::Caller::Role { role, claims: None }, variables).statement();
         let values = prelude.values();
         let prelude = Step { kept: false, ..prelude.step(&values, 0) };
         self.pool.run(&[prelude, Step { scope: scope(role), ..statement }]).await
     }
 
+    /// Runs one statement of a route of the auth API as the caller.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) async fn run_as(
+        &self,
+        identity: &Identity<'_>,
+        variables: &Variables,
+        statement: Step<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        let prelude = bare_prelude(identity.caller(), variables).statement();
+        let values = prelude.values();
+        let prelude = Step { kept: false, ..prelude.step(&values, 0) };
+        let pool = self.service_pool.as_ref().filter(|_| is_service(identity)).unwrap_or(&self.pool);
+        let rows = pool.run(&[prelude, Step { scope: identity.scope(), ..statement }]).await;
+        rows.map_err(|error| identity.blame(error, 0, false))
+    }
+
     fn pool_for(&self, context: Context<'_>) -> &Pool {
         match (&self.service_pool, &self.read_pool) {
-            (Some(pool), _) if context.identity.is_token() && context.identity.role() == SERVICE_ROLE => pool,
+            (Some(pool), _) if is_service(context.identity) => pool,
             (_, Some(pool)) if context.read_only => pool,
             _ => &self.pool,
         }
+    }
+}
+
+fn is_service(identity: &Identity<'_>) -> bool {
+    identity.is_token() && identity.role() == SERVICE_ROLE
+}
+
+/// Of the auth API, whose functions need nothing but a caller.
+fn bare_prelude<'a>(caller: sql::Caller<'a>, variables: &'a Variables) -> Prelude<'a> {
+    Prelude {
+        caller,
+        read_only: false,
+        search_path: "",
+        variables,
+        role_settings: &[],
+        timezone: None,
+        settings: [&[], &[]],
     }
 }
 
