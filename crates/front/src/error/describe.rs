@@ -73,6 +73,12 @@ impl Error {
             Self::SecretMissing => {
                 Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRST300", "Server lacks JWT secret")
             }
+            Self::ServiceKeyInBrowser => Description::new(
+                StatusCode::UNAUTHORIZED,
+                "GATE301",
+                "A service key must not be used in a browser",
+            )
+            .hint("Whoever opens the page can read it. Revoke it, and use the anon key there."),
             Self::TokenRequired => {
                 Description::new(StatusCode::UNAUTHORIZED, "PGRST302", "Anonymous access is disabled")
             }

@@ -99,6 +99,7 @@ pub(crate) enum Error {
     // PGRST3xx: the token.
     InvalidToken(TokenProblem),
     SecretMissing,
+    ServiceKeyInBrowser,
     TokenRequired,
     // The front itself.
     Internal(&'static str),
