@@ -65,6 +65,8 @@ begin
         return case when not auth.reauthenticated(nonce)
                     then auth.sign_in_refusal('reauthentication_not_valid', 'Nonce has expired or is invalid') end;
     elsif required = 'session'
+        -- An anonymous user has nothing else to show.
+        or account.is_anonymous and account.email is null and account.password_hash is null
         or required = 'recent_sign_in' and auth.recently_authenticated(auth.session_id())
         -- A mailed code or a second factor: whoever has forgotten the password has no current one.
         or auth.recently_authenticated(auth.session_id(), besides => 'password')
@@ -119,6 +121,8 @@ begin
         return auth.sign_in_refusal('validation_failed', 'User metadata must be a JSON object of at most 16 KiB');
     elsif email is not null and auth.normalize_email(email) is null then
         return auth.sign_in_refusal('validation_failed', 'Unable to validate email address: invalid format');
+    elsif password is not null and account.email is null and email is null then
+        return auth.sign_in_refusal('validation_failed', 'A password needs an email address to sign in with');
     elsif (password is not null or email is not null)
         and auth.has_second_factor(account.id) and auth.aal() is distinct from 'aal2'
     then

@@ -183,7 +183,7 @@ begin
          where user_id = account.id and ended_at is null and aal = 'aal2';
     end if;
     if factor.status = 'verified' and account.email is not null then
-        perform auth.enqueue_mail('factor_removed', account.email, null, jsonb_build_object('friendly_name', factor.friendly_name));
+        perform auth.enqueue_mail('factor_removed', account.email, account.tenant_id, jsonb_build_object('friendly_name', factor.friendly_name));
     end if;
     perform auth.record_event('factor_removed', 'success', account.id, null, auth.session_id(),
                               jsonb_build_object('factor_id', factor.id, 'status', factor.status));
