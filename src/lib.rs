@@ -128,7 +128,8 @@ extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["6
 extension_sql_file!("../sql/71_trusted_issuer.sql", name = "71_trusted_issuer", requires = ["70_api_key"]);
 extension_sql_file!("../sql/72_admin.sql", name = "72_admin", requires = ["71_trusted_issuer"]);
 extension_sql_file!("../sql/72_admin_link.sql", name = "72_admin_link", requires = ["72_admin"]);
-extension_sql_file!("../sql/72_admin_read.sql", name = "72_admin_read", requires = ["72_admin_link"]);
+extension_sql_file!("../sql/72_admin_factor.sql", name = "72_admin_factor", requires = ["72_admin_link"]);
+extension_sql_file!("../sql/72_admin_read.sql", name = "72_admin_read", requires = ["72_admin_factor"]);
 extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin_read"]);
 extension_sql_file!("../sql/75_public_settings.sql", name = "75_public_settings", requires = ["73_master_key"]);
 extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["75_public_settings"]);
