@@ -13,6 +13,7 @@ mod options;
 mod parts;
 mod reader;
 mod secret;
+mod site;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qua
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
+pub(crate) use site::Site;
 pub(crate) use sources::Sources;
 pub(crate) use token::TokenSettings;
 
@@ -77,6 +79,7 @@ pub(crate) struct Config {
     pub(crate) server_timing: bool,
     /// Whether an embedding may be named by its relation where it has an alias.
     pub(crate) legacy_names: bool,
+    pub(crate) site: Site,
 }
 
 impl Config {
@@ -87,6 +90,7 @@ impl Config {
         let listen = parts::listen(&reader)?;
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
+            site: Site::read(&reader, &listen)?,
             listen,
             database: parts::database(&reader, "PGRST_DB_URI")?
                 .map_or_else(|| DatabaseUri::parse("", &lookup), Ok)
