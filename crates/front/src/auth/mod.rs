@@ -10,19 +10,25 @@ pub(crate) mod secret;
 pub(crate) mod signup;
 pub(crate) mod token;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
-use error::{ApiVersion, AuthError};
+pub(crate) use error::ApiVersion;
+use error::AuthError;
 use serde::Deserialize;
 
 use crate::data::read_body;
+use crate::error::Error;
 use crate::response;
 
 /// Most bytes of a body.
 const BODY_LIMIT: usize = 1024 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// No such route.
 pub(crate) async fn not_found(parts: Parts) -> Response {
@@ -37,9 +43,14 @@ pub(crate) async fn method_not_allowed(parts: Parts) -> Response {
     )
 }
 
+/// Refuses what never comes to a route, in the form that its client reads.
+pub(crate) fn refuse(version: ApiVersion, error: Error) -> Response {
+    respond(version, Err(error.into()))
+}
+
 /// The body, within the limit.
 async fn body_of(body: Body) -> Result<Bytes, AuthError> {
-    read_body(body, BODY_LIMIT).await.map_err(AuthError::from)
+    read_body(body, BODY_LIMIT, BODY_TIMEOUT).await.map_err(AuthError::from)
 }
 
 /// Members that the type does not have are ignored: clients send more than any one server reads.
@@ -51,9 +62,13 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AuthError> {
 
 /// Nothing here is to be kept by anyone on the way.
 fn finish(parts: &Parts, result: Result<Vec<u8>, AuthError>) -> Response {
+    respond(ApiVersion::parse(&parts.headers), result)
+}
+
+fn respond(version: ApiVersion, result: Result<Vec<u8>, AuthError>) -> Response {
     let mut response = match result {
         Ok(json) => response::json(StatusCode::OK, json.into()),
-        Err(error) => error.respond(ApiVersion::parse(&parts.headers)),
+        Err(error) => error.respond(version),
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

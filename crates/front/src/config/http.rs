@@ -123,7 +123,7 @@ fn proxies(reader: &Reader<'_>) -> Result<Proxies, ConfigError> {
         [("x-forwarded-for", ForwardingHeader::XForwardedFor), ("forwarded", ForwardingHeader::Forwarded)];
     let header = reader.choice("GATEHOUSE_FORWARDING_HEADER", &headers, ForwardingHeader::default())?;
     let proxies = reader.text(KEY).map_or_else(|| Some(Proxies::default()), |text| Proxies::parse(&text));
-    proxies.map(|proxies| Proxies { header, ..proxies }).ok_or_else(|| {
+    proxies.map(|proxies| proxies.with_header(header)).ok_or_else(|| {
         reader.error(KEY, "addresses and networks such as 10.0.0.0/8 or fd00::/8, and unix, by commas")
     })
 }
@@ -144,9 +144,8 @@ mod tests {
     use super::{Http, read};
 
     fn of(pairs: &[(&str, &str)]) -> Result<Http, String> {
-        let lookup = |key: &str| {
-            pairs.iter().find(|(name, _)| *name == key).map(|&(_, value)| value.to_owned())
-        };
+        let lookup =
+            |key: &str| pairs.iter().find(|(name, _)| *name == key).map(|&(_, value)| value.to_owned());
         read(&Reader::new(&lookup)).map_err(|error| error.to_string())
     }
 

@@ -9,6 +9,7 @@ mod database_uri;
 mod dump;
 mod file;
 mod host;
+mod http;
 mod options;
 mod parts;
 mod reader;
@@ -23,7 +24,10 @@ pub(crate) use claim_path::ClaimPath;
 pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
-pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd};
+pub(crate) use http::{ForwardingHeader, Http, Limits, Proxies, Rate, TlsFiles};
+pub(crate) use options::{
+    Listen, LogFormat, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd,
+};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
@@ -69,6 +73,7 @@ pub(crate) struct Config {
     /// How tokens are verified here; `None` leaves it to the extension in the database.
     pub(crate) tokens: Option<TokenSettings>,
     pub(crate) log_level: LogLevel,
+    pub(crate) log_format: LogFormat,
     pub(crate) openapi: OpenApi,
     /// Whether errors tell details and hints.
     pub(crate) verbose_errors: bool,
@@ -79,6 +84,7 @@ pub(crate) struct Config {
     pub(crate) server_timing: bool,
     /// Whether an embedding may be named by its relation where it has an alias.
     pub(crate) legacy_names: bool,
+    pub(crate) http: Http,
     pub(crate) site: Site,
 }
 
@@ -119,6 +125,7 @@ impl Config {
             app_settings: sources.app_settings(),
             tokens: token::read(&reader)?,
             log_level: parts::log_level(&reader)?,
+            log_format: parts::log_format(&reader)?,
             openapi: parts::openapi(&reader)?,
             verbose_errors: reader.choice(
                 "PGRST_CLIENT_ERROR_VERBOSITY",
@@ -129,6 +136,7 @@ impl Config {
             trace_header: reader.optional("PGRST_SERVER_TRACE_HEADER", "the name of a header")?,
             server_timing: reader.boolean("PGRST_SERVER_TIMING_ENABLED", false)?,
             legacy_names: reader.boolean("PGRST_URL_USE_LEGACY_TARGET_NAMES", true)?,
+            http: http::read(&reader)?,
         })
     }
 }

@@ -107,8 +107,10 @@ mod tests {
 
     #[test]
     fn ports_brackets_and_quotes_are_read() {
-        let proxies = Proxies { header: ForwardingHeader::Forwarded, ..Proxies::of("10.0.0.0/8") };
-        for value in ["for=\"[2001:db8::1]:4711\";proto=https", "proto=http; For=\"[2001:db8::1]\"", "for=2001:db8::1"] {
+        let proxies = Proxies::of("10.0.0.0/8").with_header(ForwardingHeader::Forwarded);
+        for value in
+            ["for=\"[2001:db8::1]:4711\";proto=https", "proto=http; For=\"[2001:db8::1]\"", "for=2001:db8::1"]
+        {
             let map = HeaderMap::from_iter([(
                 HeaderName::from_static("forwarded"),
                 HeaderValue::from_str(value).unwrap(),
@@ -117,7 +119,10 @@ mod tests {
             assert_eq!(client, "2001:db8::1".parse().ok(), "{value}");
         }
         assert_eq!(of("10.0.0.1", "10.0.0.0/8", &[("x-forwarded-for", "192.0.2.1:80")]), "192.0.2.1");
-        assert_eq!(of("::ffff:10.0.0.1", "10.0.0.0/8", &[("x-forwarded-for", "::ffff:192.0.2.1")]), "192.0.2.1");
+        assert_eq!(
+            of("::ffff:10.0.0.1", "10.0.0.0/8", &[("x-forwarded-for", "::ffff:192.0.2.1")]),
+            "192.0.2.1"
+        );
     }
 
     #[test]

@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_client_that_takes_gzip_says_so() {
-        for (value, wanted) in [("gzip", true), ("br, GZIP;q=0.5", true), ("gzip;q=0", false), ("br", false), ("", false)] {
+        for (value, wanted) in
+            [("gzip", true), ("br, GZIP;q=0.5", true), ("gzip;q=0", false), ("br", false), ("", false)]
+        {
             assert_eq!(is_wanted(&request(&[(header::ACCEPT_ENCODING, value)])), wanted, "{value}");
         }
         assert!(!is_wanted(&request(&[(header::ACCEPT_ENCODING, "gzip"), (header::COOKIE, "a=b")])));

@@ -35,7 +35,9 @@ mod tests {
     #[test]
     fn a_sane_id_is_kept_and_any_other_replaced() {
         let long = "x".repeat(129);
-        for (given, kept) in [("a-1", true), ("a b", false), ("a\"b", false), ("", false), (long.as_str(), false)] {
+        for (given, kept) in
+            [("a-1", true), ("a b", false), ("a\"b", false), ("", false), (long.as_str(), false)]
+        {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_str(given).unwrap());
             let id = assign(&mut headers);

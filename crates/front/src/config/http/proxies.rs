@@ -38,6 +38,12 @@ impl Proxies {
         Some(proxies)
     }
 
+    /// The same, told by another header.
+    #[must_use]
+    pub(crate) fn with_header(self, header: ForwardingHeader) -> Self {
+        Self { header, ..self }
+    }
+
     #[cfg(test)]
     pub(crate) fn of(text: &str) -> Self {
         Self::parse(text).unwrap_or_default()
@@ -67,7 +73,9 @@ mod tests {
     #[test]
     fn networks_addresses_and_the_socket_are_read() {
         let proxies = Proxies::parse("10.0.0.0/8, ::1, unix").unwrap();
-        for (peer, trusted) in [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("::1", true), ("11.0.0.1", false)] {
+        for (peer, trusted) in
+            [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("::1", true), ("11.0.0.1", false)]
+        {
             assert_eq!(proxies.include(peer.parse().ok()), trusted, "{peer}");
         }
         assert!(proxies.include(None) && !Proxies::default().include(None));

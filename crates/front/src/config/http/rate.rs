@@ -77,7 +77,9 @@ mod tests {
 
     #[test]
     fn what_is_no_rate_is_none() {
-        for text in ["", "10", "0/second", "10/day", "10/second burst", "10/second burst 0", "-1/s", "1/s burst 2 x"] {
+        for text in
+            ["", "10", "0/second", "10/day", "10/second burst", "10/second burst 0", "-1/s", "1/s burst 2 x"]
+        {
             assert_eq!(Rate::parse(text), None, "{text}");
         }
     }
