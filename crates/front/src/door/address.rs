@@ -18,7 +18,7 @@ pub(super) fn client(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &Proxie
     if !proxies.include(client) {
         return client;
     }
-    for hop in hops(headers, proxies.header).into_iter().rev() {
+    for hop in hops(headers, proxies.header()).into_iter().rev() {
         // A proxy that hides its client, or one that we cannot read: the proxy answers for it.
         let Some(address) = hop else { break };
         client = Some(address);

@@ -11,7 +11,7 @@ pub(crate) struct Proxies {
     /// Whether whoever connects to the unix socket is one.
     unix: bool,
     /// The header that they write.
-    pub(crate) header: ForwardingHeader,
+    header: ForwardingHeader,
 }
 
 /// In which header a proxy tells whom it forwards.
@@ -36,6 +36,10 @@ impl Proxies {
             }
         }
         Some(proxies)
+    }
+
+    pub(crate) fn header(&self) -> ForwardingHeader {
+        self.header
     }
 
     /// The same, told by another header.
