@@ -126,17 +126,16 @@ pub(crate) async fn pass(
     let from = headers.get(header::ORIGIN).cloned();
     let form = Form::of(&request);
     let packs = door.http.compression && request.method() != Method::HEAD && compress::is_wanted(headers);
-    let preflight = response::preflight(request.method(), headers, &config.cors_origins);
-    let mut answer = match (preflight, refuse(&door, &request, client, form)) {
-        (_, Some(refusal)) => {
-            app.metrics.held_back();
-            refusal
-        }
-        (Some(preflight), None) => preflight,
-        (None, None) => match timely(&door, router.call(request)).await {
+    let mut answer = if let Some(refusal) = refuse(&door, &request, client, form) {
+        app.metrics.held_back();
+        refusal
+    } else if let Some(preflight) = response::preflight(request.method(), headers, &config.cors_origins) {
+        return preflight;
+    } else {
+        match timely(&door, router.call(request)).await {
             Some(Ok(answer)) => answer,
             None => form.refuse(Error::RequestTimeout),
-        },
+        }
     };
     let is_auth = matches!(form, Form::Auth(_));
     response::allow_origin(answer.headers_mut(), from.as_ref(), &config.cors_origins, is_auth);

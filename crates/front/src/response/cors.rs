@@ -44,7 +44,11 @@ pub(crate) fn allow_origin(
     is_auth: bool,
 ) {
     let Some(origin) = origin else { return };
-    if !answer.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) && allow(answer, origin, origins) {
+    // Answers to OPTIONS say that anybody may ask; where there is a list, only the list counts.
+    if !origins.is_empty() {
+        answer.remove(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    }
+    if allow(answer, origin, origins) {
         let exposed = if is_auth { EXPOSED_BY_AUTH } else { EXPOSED };
         insert(answer, header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
