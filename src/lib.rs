@@ -117,9 +117,14 @@ extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires
 extension_sql_file!("../sql/64_mfa_factor.sql", name = "64_mfa_factor", requires = ["63_verify_otp"]);
 extension_sql_file!("../sql/65_verify_factor.sql", name = "65_verify_factor", requires = ["64_mfa_factor"]);
 extension_sql_file!(
+    "../sql/65_recovery_code.sql",
+    name = "65_recovery_code",
+    requires = ["65_verify_factor"]
+);
+extension_sql_file!(
     "../sql/66_second_factor.sql",
     name = "66_second_factor",
-    requires = ["65_verify_factor"]
+    requires = ["65_recovery_code"]
 );
 extension_sql_file!("../sql/67_email_change.sql", name = "67_email_change", requires = ["66_second_factor"]);
 extension_sql_file!("../sql/68_pkce.sql", name = "68_pkce", requires = ["67_email_change"]);
@@ -131,7 +136,11 @@ extension_sql_file!("../sql/72_admin_link.sql", name = "72_admin_link", requires
 extension_sql_file!("../sql/72_admin_factor.sql", name = "72_admin_factor", requires = ["72_admin_link"]);
 extension_sql_file!("../sql/72_admin_read.sql", name = "72_admin_read", requires = ["72_admin_factor"]);
 extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin_read"]);
-extension_sql_file!("../sql/75_public_settings.sql", name = "75_public_settings", requires = ["73_master_key"]);
+extension_sql_file!(
+    "../sql/75_public_settings.sql",
+    name = "75_public_settings",
+    requires = ["73_master_key"]
+);
 extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["75_public_settings"]);
 extension_sql_file!("../sql/81_lint_catalog.sql", name = "81_lint_catalog", requires = ["80_protect"]);
 extension_sql_file!("../sql/82_lint_table.sql", name = "82_lint_table", requires = ["81_lint_catalog"]);
