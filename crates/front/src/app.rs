@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::config::{Config, Sources};
+use crate::config::{Config, Delivery, Sources};
+use crate::mail::DevMailbox;
 use crate::metrics::Metrics;
 use crate::schema_cache::SchemaCache;
 use crate::tx::Database;
@@ -14,6 +15,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Without the settings in the database, which may be read again.
     pub(crate) sources: Sources,
+    /// Where mail goes in development.
+    pub(crate) mailbox: Option<Arc<DevMailbox>>,
     config: RwLock<Arc<Config>>,
     schema_cache: RwLock<Option<Arc<SchemaCache>>>,
     /// The last attempt to read the schema cache failed, or none has ended.
@@ -24,10 +27,12 @@ impl App {
     /// # Errors
     /// The keys are none; the configuration has judged them before.
     pub(crate) fn new(sources: Sources, config: Config) -> Result<Self, gatehouse_core::Error> {
+        let is_mailbox = config.mail.as_ref().is_some_and(|mail| mail.delivery == Delivery::Mailbox);
         Ok(Self {
             database: Database::new(&config)?,
             metrics: Metrics::default(),
             sources,
+            mailbox: is_mailbox.then(Arc::default),
             config: RwLock::new(Arc::new(config)),
             schema_cache: RwLock::new(None),
             stale: AtomicBool::new(true),

@@ -16,6 +16,7 @@ mod config;
 mod data;
 mod error;
 mod health;
+mod mail;
 mod metrics;
 mod openapi;
 mod pg;

@@ -1,9 +1,12 @@
 //! Counters for Prometheus, under PostgREST's names where it has them.
 
+mod mails;
+
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
+use mails::MailMetrics;
 
 use crate::app::App;
 
@@ -17,6 +20,7 @@ pub(crate) struct Metrics {
     failed_loads: AtomicU64,
     /// How long the last load took, in milliseconds.
     load_time: AtomicU64,
+    pub(crate) mails: MailMetrics,
 }
 
 impl Metrics {
@@ -76,5 +80,6 @@ pub(crate) fn text(app: &App) -> String {
         "gauge",
         &[("", seconds)],
     );
+    metrics.mails.write(&mut text);
     text
 }

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::config::{Config, Sources};
 use crate::schema_cache::{self, LoadError, Scope};
 use crate::upkeep::{self, UpkeepError};
-use crate::{pg, router};
+use crate::{mail, pg, router};
 
 /// How long requests under way may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) enum ServeError {
     #[error("{key}: cannot listen on {address}: {error}")]
     Bind { key: &'static str, address: String, error: io::Error },
+    #[error("GATEHOUSE_DEV_MAILBOX: it can not listen on 127.0.0.1: {0}")]
+    Mailbox(#[source] io::Error),
     #[error("PGRST_JWT_SECRET: its keys can not be used: {0}")]
     Keys(#[from] gatehouse_core::Error),
     #[error("the system gives no runtime: {0}")]
@@ -76,8 +78,9 @@ async fn serve(sources: Sources, config: Config) -> Result<(), ServeError> {
     };
     let app = Arc::new(App::new(sources, config)?);
     let (stop, stopped) = watch::channel(false);
+    let mail = mail::start(Arc::clone(&app), stopped.clone()).await.map_err(ServeError::Mailbox)?;
     let public = router::public(Arc::clone(&app));
-    let mut servers = vec![tokio::spawn(accept(main, public, Some(Arc::clone(&app)), stopped.clone()))];
+    let mut servers = vec![mail, tokio::spawn(accept(main, public, Some(Arc::clone(&app)), stopped.clone()))];
     if let Some(admin) = admin {
         let router = router::admin(Arc::clone(&app));
         servers.push(tokio::spawn(accept(admin, router, None, stopped)));

@@ -1,7 +1,7 @@
 //! The configuration in the form of the file: for `--dump-config` and the admin port.
 
 use super::parts::{end_name, level_name, mode_name};
-use super::{BindHost, Config, Family, Listen, Qualified};
+use super::{BindHost, Config, Delivery, Family, Listen, Qualified};
 
 /// A file to begin with.
 pub(crate) const EXAMPLE: &str = include_str!("example.conf");
@@ -23,6 +23,7 @@ impl Config {
         let mut entries = self.database_entries();
         entries.extend(self.server_entries());
         entries.extend(self.token_entries());
+        entries.extend(self.mail_entries());
         entries
     }
 
@@ -86,6 +87,22 @@ impl Config {
             ("jwt-cache-max-entries", tokens.map_or(0, |tokens| tokens.cache_size).to_string()),
             ("jwt-role-claim-key", quoted(role_claim)),
             ("jwt-secret", quoted(if tokens.is_some() { HIDDEN } else { "" })),
+        ]
+    }
+
+    fn mail_entries(&self) -> Vec<(&'static str, String)> {
+        let mail = self.mail.as_ref();
+        let delivery = mail.map(|mail| &mail.delivery);
+        let smtp_url = if matches!(delivery, Some(Delivery::Smtp(_))) { HIDDEN } else { "" };
+        let folder = mail.and_then(|mail| mail.templates_folder.as_ref());
+        vec![
+            ("gatehouse-dev-mailbox", (delivery == Some(&Delivery::Mailbox)).to_string()),
+            ("gatehouse-mail-from", quoted(&mail.map(|mail| mail.sender.to_string()).unwrap_or_default())),
+            (
+                "gatehouse-mail-templates",
+                quoted(&folder.map(|f| f.display().to_string()).unwrap_or_default()),
+            ),
+            ("gatehouse-smtp-url", quoted(smtp_url)),
         ]
     }
 }

@@ -9,10 +9,12 @@ mod database_uri;
 mod dump;
 mod file;
 mod host;
+mod mail;
 mod options;
 mod parts;
 mod reader;
 mod secret;
+mod smtp_url;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -22,10 +24,12 @@ pub(crate) use claim_path::ClaimPath;
 pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
+pub(crate) use mail::{Addresses, Delivery, MailSettings};
 pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
+pub(crate) use smtp_url::{Encryption, SmtpServer, is_loopback};
 pub(crate) use sources::Sources;
 pub(crate) use token::TokenSettings;
 
@@ -77,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) server_timing: bool,
     /// Whether an embedding may be named by its relation where it has an alias.
     pub(crate) legacy_names: bool,
+    /// How mail is sent; `None` leaves it in the database.
+    pub(crate) mail: Option<MailSettings>,
 }
 
 impl Config {
@@ -87,6 +93,7 @@ impl Config {
         let listen = parts::listen(&reader)?;
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
+            mail: mail::read(&reader, &listen)?,
             listen,
             database: parts::database(&reader, "PGRST_DB_URI")?
                 .map_or_else(|| DatabaseUri::parse("", &lookup), Ok)

@@ -19,6 +19,7 @@ use tower_service::Service;
 use super::listener::Stream;
 use crate::access_log;
 use crate::app::App;
+use crate::request::Peer;
 
 /// How long a client may take to send a request's head, and how long it may stay idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -53,12 +54,13 @@ pub(super) fn serve_connection(
 
 async fn answer(
     mut router: Router,
-    request: hyper::Request<Incoming>,
+    mut request: hyper::Request<Incoming>,
     peer: Option<IpAddr>,
     app: Option<Arc<App>>,
 ) -> Result<Response, Infallible> {
     let entry = app.as_ref().and_then(|app| access_log::Entry::new(app.config().log_level, &request, peer));
     let id = request.headers().get(&REQUEST_ID).cloned();
+    peer.and_then(|address| request.extensions_mut().insert(Peer(address)));
     let mut response = router.call(request.map(Body::new)).await?;
     if let Some(app) = app {
         app.metrics.answered(response.status());
