@@ -296,7 +296,7 @@ begin
     end;
     wait := auth.throttle('sign_in', who.issuer || ' ' || who.subject, null);
     if wait is not null then
-        return row('throttled', 'Request rate limit reached', null, null, null, null, wait, null)::auth.sign_in_result;
+        return auth.throttled(wait);
     end if;
     select "user".* into account
       from auth.external_identity join auth."user" on "user".id = user_id

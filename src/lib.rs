@@ -23,7 +23,7 @@
 //! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`throttle`] | counters in shared memory |
 //! | [`factor`], [`attempts`] | one-time codes, TOTP, and how often they were tried |
-//! | [`password`], [`jwt`] | the pure functions |
+//! | [`password`], [`jwt`], [`pkce`] | the pure functions |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`lint`] | what the isolation tools can not do in SQL |
 //! | [`transaction`] | what happens when a transaction ends |
@@ -52,6 +52,7 @@ mod lint;
 mod membership;
 mod password;
 mod permission;
+mod pkce;
 mod redact;
 mod refresh_token;
 mod report;
@@ -121,11 +122,21 @@ extension_sql_file!(
     requires = ["65_verify_factor"]
 );
 extension_sql_file!("../sql/67_email_change.sql", name = "67_email_change", requires = ["66_second_factor"]);
-extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["67_email_change"]);
+extension_sql_file!("../sql/68_pkce.sql", name = "68_pkce", requires = ["67_email_change"]);
+extension_sql_file!("../sql/69_anonymous.sql", name = "69_anonymous", requires = ["68_pkce"]);
+extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["69_anonymous"]);
 extension_sql_file!("../sql/71_trusted_issuer.sql", name = "71_trusted_issuer", requires = ["70_api_key"]);
 extension_sql_file!("../sql/72_admin.sql", name = "72_admin", requires = ["71_trusted_issuer"]);
-extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin"]);
-extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["73_master_key"]);
+extension_sql_file!("../sql/72_admin_link.sql", name = "72_admin_link", requires = ["72_admin"]);
+extension_sql_file!("../sql/72_admin_factor.sql", name = "72_admin_factor", requires = ["72_admin_link"]);
+extension_sql_file!("../sql/72_admin_read.sql", name = "72_admin_read", requires = ["72_admin_factor"]);
+extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin_read"]);
+extension_sql_file!(
+    "../sql/75_public_settings.sql",
+    name = "75_public_settings",
+    requires = ["73_master_key"]
+);
+extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["75_public_settings"]);
 extension_sql_file!("../sql/81_lint_catalog.sql", name = "81_lint_catalog", requires = ["80_protect"]);
 extension_sql_file!("../sql/82_lint_table.sql", name = "82_lint_table", requires = ["81_lint_catalog"]);
 extension_sql_file!("../sql/83_lint_policy.sql", name = "83_lint_policy", requires = ["82_lint_table"]);

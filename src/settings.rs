@@ -45,6 +45,8 @@ static SINGLE_SESSION_PER_USER: GucSetting<bool> = GucSetting::<bool>::new(false
 static PASSWORD_CHANGE_REQUIRES: GucSetting<PasswordChange> =
     GucSetting::<PasswordChange>::new(PasswordChange::recent_sign_in);
 static AUTOCONFIRM: GucSetting<bool> = GucSetting::<bool>::new(true);
+static SIGN_UP: GucSetting<bool> = GucSetting::<bool>::new(true);
+static ANONYMOUS_SIGN_INS: GucSetting<bool> = GucSetting::<bool>::new(false);
 static ONE_TIME_CODE_TTL: GucSetting<i32> = GucSetting::<i32>::new(600);
 static ONE_TIME_LINK_TTL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -66,7 +68,7 @@ pub(crate) fn define() {
     define_tokens();
     define_sessions();
     define_claims();
-    define_one_time();
+    define_sign_up();
     define_audit();
     string(
         c"pg_gatehouse.client_address_header",
@@ -215,7 +217,23 @@ fn define_sessions() {
     );
 }
 
-fn define_one_time() {
+fn define_sign_up() {
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.sign_up",
+        c"Whether people may sign up by themselves.",
+        c"Off: users are made by the operator, by invitation or by a trusted issuer.",
+        &SIGN_UP,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.anonymous_sign_ins",
+        c"Whether anybody may become a user without an address.",
+        c"Such users have is_anonymous in their token, until they prove an address.",
+        &ANONYMOUS_SIGN_INS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     GucRegistry::define_bool_guc(
         c"pg_gatehouse.autoconfirm",
         c"Whether the e-mail address given at sign-up counts as confirmed at once.",

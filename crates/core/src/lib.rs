@@ -9,6 +9,7 @@
 //! | [`secret`] | bytes that never print |
 //! | [`keyed_hash`] | what is stored in the place of a secret that comes back later |
 //! | [`one_time`], [`attempts`] | codes and links that are mailed, and how often they were tried |
+//! | [`pkce`] | that a code is used by whoever asked for it |
 //! | [`totp`], [`recovery_code`] | the second factor |
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
@@ -36,6 +37,7 @@ pub mod keyed_hash;
 pub mod one_time;
 pub mod password;
 pub mod permission;
+pub mod pkce;
 pub mod policy;
 pub mod recovery_code;
 pub mod redact;

@@ -175,10 +175,10 @@ impl Database {
         Ok(Outcome { rows, estimate: estimate.into_iter().next() })
     }
 
-    /// Runs one statement of a public route of the auth API, whatever the client shows of itself.
+    /// Runs one statement of the auth API, as its anonymous role whatever the client shows of itself.
     ///
     /// # Errors
-    /// As [`Self::run`], without what depends on a caller.
+    /// As [`Pool::run`]; step 0 is the prelude.
     pub(crate) async fn run_public(
         &self,
         variables: &Variables,
@@ -186,28 +186,23 @@ impl Database {
     ) -> Result<Vec<Row>, PgError> {
         let settings = self.settings();
         let role = settings.anon_role.as_deref().unwrap_or(DEFAULT_ANON_ROLE);
-        let prelude = bare_prelude(sql::Caller::Role { role, claims: None }, variables).statement();
-        let values = prelude.values();
-        let prelude = Step { kept: false, ..prelude.step(&values, 0) };
-        self.pool.run(&[prelude, Step { scope: scope(role), ..statement }]).await
+        let caller = sql::Caller::Role { role, claims: None };
+        run_bare(&self.pool, caller, variables, Step { scope: scope(role), ..statement }).await
     }
 
-    /// Runs one statement of a route of the auth API as the caller.
+    /// Runs one statement of the auth API as the caller.
     ///
     /// # Errors
-    /// As [`Self::run`].
+    /// As [`Self::run_public`].
     pub(crate) async fn run_as(
         &self,
         identity: &Identity<'_>,
         variables: &Variables,
         statement: Step<'_>,
-    ) -> Result<Vec<Row>, Error> {
-        let prelude = bare_prelude(identity.caller(), variables).statement();
-        let values = prelude.values();
-        let prelude = Step { kept: false, ..prelude.step(&values, 0) };
+    ) -> Result<Vec<Row>, PgError> {
         let pool = self.service_pool.as_ref().filter(|_| is_service(identity)).unwrap_or(&self.pool);
-        let rows = pool.run(&[prelude, Step { scope: identity.scope(), ..statement }]).await;
-        rows.map_err(|error| identity.blame(error, 0, false))
+        let statement = Step { scope: identity.scope(), ..statement };
+        run_bare(pool, identity.caller(), variables, statement).await
     }
 
     /// Runs one statement as `service_role`, for the front itself: its login role may take that role,
@@ -236,6 +231,17 @@ impl Database {
 
 fn is_service(identity: &Identity<'_>) -> bool {
     identity.is_token() && identity.role() == SERVICE_ROLE
+}
+
+async fn run_bare(
+    pool: &Pool,
+    caller: sql::Caller<'_>,
+    variables: &Variables,
+    statement: Step<'_>,
+) -> Result<Vec<Row>, PgError> {
+    let prelude = bare_prelude(caller, variables).statement();
+    let values = prelude.values();
+    pool.run(&[Step { kept: false, ..prelude.step(&values, 0) }, statement]).await
 }
 
 /// Of the auth API, whose functions need nothing but a caller.

@@ -9,13 +9,12 @@ use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 
+use super::calls::{self, Call};
 use super::error::AuthError;
 use crate::app::App;
-use crate::pg::Step;
 use crate::request::Variables;
 use crate::response;
 
-const SQL: &str = "select auth.jwks()::text";
 /// Ten minutes: clients fetch again on a key that they do not know.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=600");
 
@@ -32,8 +31,6 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request<Body>) 
 }
 
 async fn keys(app: &App, parts: &Parts) -> Result<Bytes, AuthError> {
-    let step = Step::kept(SQL, &[], &[]);
-    let rows = app.database.run_public(&Variables::of(parts), step).await?;
-    let [json] = rows.first().map(crate::pg::Row::columns).unwrap_or_default();
-    json.ok_or_else(|| AuthError::internal("auth.jwks() gave nothing"))
+    let variables = Variables::of(parts);
+    calls::jwks(&Call::public(app, &variables)).await
 }

@@ -3,9 +3,10 @@
 //!
 //! These routes never look at `Authorization`: clients send an expired token to them too.
 
-mod error;
+pub(crate) mod calls;
+pub(crate) mod error;
 pub(crate) mod jwks;
-mod session;
+pub(crate) mod secret;
 pub(crate) mod signup;
 pub(crate) mod token;
 
@@ -16,12 +17,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use error::{ApiVersion, AuthError};
 use serde::Deserialize;
-use session::Outcome;
 
-use crate::app::App;
 use crate::data::read_body;
-use crate::pg::Step;
-use crate::request::Variables;
 use crate::response;
 
 /// Most bytes of a body.
@@ -50,12 +47,6 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AuthError> {
     serde_json::from_slice(body).map_err(|_| {
         AuthError::new(StatusCode::BAD_REQUEST, "bad_json", "Could not parse request body as JSON")
     })
-}
-
-/// Calls one of the SQL functions that give one row of an [`Outcome`].
-async fn call(app: &App, parts: &Parts, step: Step<'_>) -> Result<Outcome, AuthError> {
-    let rows = app.database.run_public(&Variables::of(parts), step).await?;
-    Outcome::read(&rows)
 }
 
 /// Nothing here is to be kept by anyone on the way.

@@ -11,13 +11,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::calls::{self, Call, Options, SignUp, SignedUp};
 use super::error::AuthError;
-use super::session::outcome_columns;
+use super::secret::Secret;
 use crate::app::App;
-use crate::pg::{Step, oid};
-
-const SQL: &str = concat!(outcome_columns!(), "from auth.sign_up($1, $2, $3, $4) s");
-const TYPES: [u32; 4] = [oid::TEXT, oid::TEXT, oid::JSONB, oid::TEXT];
+use crate::request::Variables;
 
 /// Not `Debug`: it has a password.
 #[derive(Deserialize)]
@@ -48,10 +46,19 @@ async fn sign_up(app: &App, parts: &Parts, body: Body) -> Result<Vec<u8>, AuthEr
     if !metadata.starts_with('{') {
         return Err(AuthError::new(StatusCode::BAD_REQUEST, "validation_failed", "data must be an object"));
     }
-    let tenant = body.tenant.as_deref().map(str::as_bytes);
-    let values = [Some(email.as_bytes()), Some(password.as_bytes()), Some(metadata.as_bytes()), tenant];
-    let step = Step::kept(SQL, &TYPES, &values);
-    super::call(app, parts, step).await?.into_session_or_user()
+    let password = Secret::new(password.to_owned());
+    let input = SignUp {
+        email,
+        password: &password,
+        user_metadata: body.data,
+        tenant: body.tenant.as_deref(),
+        options: &Options::default(),
+    };
+    let variables = Variables::of(parts);
+    match calls::sign_up(&Call::public(app, &variables), input).await? {
+        SignedUp::Session(session) => session.to_json(),
+        SignedUp::User(user) => Ok(user.0.to_vec()),
+    }
 }
 
 fn email<'a>(body: &'a Body_<'_>) -> Result<&'a str, AuthError> {

@@ -10,13 +10,11 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::calls::{self, Call, SignIn};
 use super::error::AuthError;
-use super::session::outcome_columns;
+use super::secret::Secret;
 use crate::app::App;
-use crate::pg::{Step, oid};
-
-const SQL: &str = concat!(outcome_columns!(), "from auth.sign_in($1, $2, $3) s");
-const TYPES: [u32; 3] = [oid::TEXT; 3];
+use crate::request::Variables;
 
 /// Not `Debug`: it has a password.
 #[derive(Deserialize)]
@@ -53,10 +51,10 @@ async fn sign_in(app: &App, parts: &Parts, body: Body) -> Result<Vec<u8>, AuthEr
         return Err(AuthError::new(StatusCode::BAD_REQUEST, "validation_failed", "missing email"));
     };
     let password = body.password.as_deref().unwrap_or_default();
-    let tenant = body.tenant.as_deref().map(str::as_bytes);
-    let values = [Some(email.as_bytes()), Some(password.as_bytes()), tenant];
-    let step = Step::kept(SQL, &TYPES, &values);
-    super::call(app, parts, step).await?.into_session()
+    let password = Secret::new(password.to_owned());
+    let input = SignIn { email, password: &password, tenant: body.tenant.as_deref() };
+    let variables = Variables::of(parts);
+    calls::sign_in(&Call::public(app, &variables), input).await?.to_json()
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
-use url::Url;
 
 use super::reader::{ConfigError, Reader};
 use super::smtp_url::{self, SmtpServer, is_loopback};
@@ -18,7 +17,6 @@ pub(crate) struct MailSettings {
     pub(crate) delivery: Delivery,
     /// The sender of mails whose tenant has none of its own.
     pub(crate) sender: Mailbox,
-    pub(crate) addresses: Addresses,
     /// As given, for showing it.
     pub(crate) templates_folder: Option<PathBuf>,
     pub(crate) templates: Arc<Templates>,
@@ -30,15 +28,6 @@ pub(crate) enum Delivery {
     /// To the sink in this process, for development.
     Mailbox,
     Smtp(SmtpServer),
-}
-
-/// What links in mails begin with, both without a slash at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Addresses {
-    /// The application.
-    pub(crate) site: String,
-    /// This front.
-    pub(crate) external: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,12 +64,12 @@ pub(super) fn read(reader: &Reader<'_>, listen: &Listen) -> Result<Option<MailSe
         let allowed = "a connection URI that logs in as service_authenticator, to take the mails to be sent";
         return Err(reader.error("GATEHOUSE_SERVICE_DB_URI", allowed));
     }
+    require_address(reader, &delivery)?;
     let templates_folder = reader.text(TEMPLATES).map(PathBuf::from);
     let templates = Templates::load(templates_folder.as_deref())
         .map_err(|problem| reader.error(TEMPLATES, format!("a folder of templates that work; {problem}")))?;
     Ok(Some(MailSettings {
         sender: sender(reader, &delivery)?,
-        addresses: addresses(reader, listen, &delivery)?,
         delivery,
         templates_folder,
         templates: Arc::new(templates),
@@ -113,36 +102,13 @@ fn sender(reader: &Reader<'_>, delivery: &Delivery) -> Result<Mailbox, ConfigErr
     parse_sender(&text).ok_or_else(|| reader.error(FROM, "an address such as Acme <no-reply@acme.example>"))
 }
 
-fn addresses(reader: &Reader<'_>, listen: &Listen, delivery: &Delivery) -> Result<Addresses, ConfigError> {
-    let site = address(reader, SITE_URL)?.or_else(|| own_address(listen, delivery));
-    let site = site.ok_or_else(|| reader.error(SITE_URL, HTTP_URL))?;
-    let external = address(reader, EXTERNAL_URL)?.unwrap_or_else(|| site.clone());
-    Ok(Addresses { site, external })
-}
-
-const HTTP_URL: &str = "the URL that links in mails begin with, such as https://app.example";
-
-/// Never what a request says: a `Host` header would choose where the links of a mail lead.
-fn address(reader: &Reader<'_>, key: &str) -> Result<Option<String>, ConfigError> {
-    let Some(text) = reader.text(key) else { return Ok(None) };
-    let url = Url::parse(&text).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    let url = url.ok_or_else(|| reader.error(key, HTTP_URL))?;
-    Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
-}
-
-fn own_address(listen: &Listen, delivery: &Delivery) -> Option<String> {
-    match listen {
-        Listen::Tcp { port: port @ 1.., .. } if *delivery == Delivery::Mailbox => {
-            Some(format!("http://127.0.0.1:{port}"))
-        }
-        _ => None,
+/// What is good enough to try the front out leads nobody anywhere else.
+fn require_address(reader: &Reader<'_>, delivery: &Delivery) -> Result<(), ConfigError> {
+    let is_set = reader.either(EXTERNAL_URL, SITE_URL).is_some();
+    if is_set || *delivery == Delivery::Mailbox {
+        return Ok(());
     }
+    Err(reader.error(SITE_URL, "the URL that links in mails begin with, such as https://app.example.com"))
 }
 
 #[cfg(test)]
@@ -176,11 +142,10 @@ mod tests {
     fn a_server_needs_a_sender_and_what_links_begin_with() {
         let mail = read(&[SMTP, FROM, SITE]).unwrap().unwrap();
         assert!(matches!(mail.delivery, Delivery::Smtp(_)));
-        assert_eq!(mail.addresses.external, "https://acme.example/app");
         assert!(read(&[SMTP, SITE]).unwrap_err().starts_with("GATEHOUSE_MAIL_FROM: "));
         assert!(read(&[SMTP, FROM]).unwrap_err().starts_with("GATEHOUSE_SITE_URL: "));
-        let both = [SMTP, FROM, SITE, ("GATEHOUSE_EXTERNAL_URL", "https://auth.acme.example")];
-        assert_eq!(read(&both).unwrap().unwrap().addresses.external, "https://auth.acme.example");
+        let external = ("GATEHOUSE_EXTERNAL_URL", "https://auth.acme.example");
+        assert!(read(&[SMTP, FROM, external]).unwrap().is_some());
         let all = [("USER", "me"), SMTP, FROM, SITE];
         let error = Config::read(&Sources::of(&all)).unwrap_err().to_string();
         assert!(error.starts_with("GATEHOUSE_SERVICE_DB_URI: "), "{error}");
@@ -200,7 +165,6 @@ mod tests {
     fn the_mailbox_is_for_a_front_that_nobody_else_reaches() {
         let mail = read(&[MAILBOX, LOCAL]).unwrap().unwrap();
         assert_eq!(mail.delivery, Delivery::Mailbox);
-        assert_eq!(mail.addresses.site, "http://127.0.0.1:3000");
         for host in ["*", "!4", "0.0.0.0", "192.0.2.1", "localhost.example"] {
             let error = read(&[MAILBOX, ("PGRST_SERVER_HOST", host)]).unwrap_err();
             assert!(error.starts_with("GATEHOUSE_DEV_MAILBOX: "), "{error}");
@@ -213,15 +177,6 @@ mod tests {
     fn a_server_wins_over_the_mailbox() {
         let mail = read(&[SMTP, FROM, SITE, MAILBOX, LOCAL]).unwrap().unwrap();
         assert!(matches!(mail.delivery, Delivery::Smtp(_)));
-    }
-
-    #[test]
-    fn what_links_begin_with_is_a_plain_http_url() {
-        for url in ["acme.example", "ftp://acme.example", "https://u:p@acme.example", "https://a.example?x=1"]
-        {
-            let error = read(&[SMTP, FROM, ("GATEHOUSE_SITE_URL", url)]).unwrap_err();
-            assert!(error.starts_with("GATEHOUSE_SITE_URL: "), "{error}");
-        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod options;
 mod parts;
 mod reader;
 mod secret;
+mod site;
 mod smtp_url;
 mod sources;
 #[cfg(test)]
@@ -24,11 +25,12 @@ pub(crate) use claim_path::ClaimPath;
 pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
-pub(crate) use mail::{Addresses, Delivery, MailSettings};
+pub(crate) use mail::{Delivery, MailSettings};
 pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
+pub(crate) use site::Site;
 pub(crate) use smtp_url::{Encryption, SmtpServer, is_loopback};
 pub(crate) use sources::Sources;
 pub(crate) use token::TokenSettings;
@@ -83,6 +85,7 @@ pub(crate) struct Config {
     pub(crate) legacy_names: bool,
     /// How mail is sent; `None` leaves it in the database.
     pub(crate) mail: Option<MailSettings>,
+    pub(crate) site: Site,
 }
 
 impl Config {
@@ -94,6 +97,7 @@ impl Config {
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
             mail: mail::read(&reader, &listen)?,
+            site: Site::read(&reader, &listen)?,
             listen,
             database: parts::database(&reader, "PGRST_DB_URI")?
                 .map_or_else(|| DatabaseUri::parse("", &lookup), Ok)

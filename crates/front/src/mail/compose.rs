@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::outbox::Mail;
 use super::text::is_control;
 use super::{sender, variables};
-use crate::config::MailSettings;
+use crate::config::{MailSettings, Site};
 
 /// Why there is no message. Nothing of it is a secret.
 #[derive(Debug, thiserror::Error)]
@@ -27,19 +27,20 @@ pub(super) enum ComposeError {
 pub(super) fn compose(
     mail: &Mail,
     settings: &MailSettings,
+    site: &Site,
     now: SystemTime,
 ) -> Result<Message, ComposeError> {
     let recipient = recipient(&mail.recipient).ok_or(ComposeError::Recipient)?;
     let sender = sender::of(&mail.data["tenant"], &settings.sender);
     let name = sender.name.as_deref().or(settings.sender.name.as_deref());
-    let variables = variables::of(mail, &settings.addresses, name);
+    let variables = variables::of(mail, site, name);
     let rendered = settings.templates.render(&mail.kind, &variables)?;
     let builder = Message::builder()
         .from(sender)
         .to(Mailbox::new(None, recipient))
         .subject(rendered.subject)
         .date(now)
-        .message_id(Some(message_id(&mail.id, &settings.addresses.external)))
+        .message_id(Some(message_id(&mail.id, &site.external_url)))
         .raw_header(automatic());
     let message = match rendered.html {
         Some(html) => builder.multipart(MultiPart::alternative_plain_html(rendered.text, html)),
@@ -79,20 +80,21 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::compose;
-    use crate::config::{Addresses, Delivery, MailSettings};
+    use crate::config::{Delivery, MailSettings, Site};
     use crate::mail::outbox::Mail;
     use crate::mail::{Templates, parse_sender};
 
     const ID: &str = "2b1f0c9e-0000-4000-8000-000000000001";
 
     fn raw(kind: &str, recipient: &str, data: Value) -> Option<String> {
+        let site = Site {
+            site_url: "https://app.example".to_owned(),
+            external_url: "https://auth.example:8443".to_owned(),
+            redirect_urls: Vec::new(),
+        };
         let settings = MailSettings {
             delivery: Delivery::Mailbox,
             sender: parse_sender("Acme Inc. <no-reply@acme.example>").unwrap(),
-            addresses: Addresses {
-                site: "https://app.example".to_owned(),
-                external: "https://auth.example:8443".to_owned(),
-            },
             templates_folder: None,
             templates: Arc::new(Templates::load(None).unwrap()),
         };
@@ -104,7 +106,9 @@ mod tests {
             attempt: 1,
         };
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000);
-        compose(&mail, &settings, now).ok().map(|message| String::from_utf8(message.formatted()).unwrap())
+        compose(&mail, &settings, &site, now)
+            .ok()
+            .map(|message| String::from_utf8(message.formatted()).unwrap())
     }
 
     fn head(raw: &str) -> Vec<&str> {

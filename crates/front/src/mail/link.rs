@@ -4,17 +4,17 @@
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-use crate::config::Addresses;
+use crate::config::Site;
 
 /// Longer ones are no addresses that anybody redirects to.
 const LONGEST_REDIRECT: usize = 2048;
 
 /// The link; `None` for a mail that has none.
-pub(super) fn of(kind: &str, data: &Value, addresses: &Addresses) -> Option<String> {
-    let external = &addresses.external;
+pub(super) fn of(kind: &str, data: &Value, site: &Site) -> Option<String> {
+    let external = &site.external_url;
     let for_pages = data["options"]["page"] == true;
     if kind == "sign_up_attempt" {
-        return Some(if for_pages { format!("{external}/auth/sign-in") } else { addresses.site.clone() });
+        return Some(if for_pages { format!("{external}/auth/sign-in") } else { site.site_url.clone() });
     }
     let token = data["token"].as_str()?;
     if kind == "invitation" {
@@ -55,14 +55,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::of;
-    use crate::config::Addresses;
+    use crate::config::Site;
 
     fn link(kind: &str, data: &Value) -> Option<String> {
-        let addresses = Addresses {
-            site: "https://app.example".to_owned(),
-            external: "https://auth.example/base".to_owned(),
+        let site = Site {
+            site_url: "https://app.example".to_owned(),
+            external_url: "https://auth.example/base".to_owned(),
+            redirect_urls: Vec::new(),
         };
-        of(kind, data, &addresses)
+        of(kind, data, &site)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::outbox::Mail;
 use super::{lifetime, link, text};
-use crate::config::Addresses;
+use crate::config::Site;
 
 /// Every name, for finding the wrong ones in templates.
 pub(super) const NAMES: [&str; 27] = [
@@ -42,11 +42,11 @@ pub(super) const NAMES: [&str; 27] = [
 const LONGEST_NAME: usize = 100;
 
 /// The variables of one mail. `sender_name` is what the sender calls itself.
-pub(super) fn of(mail: &Mail, addresses: &Addresses, sender_name: Option<&str>) -> Value {
+pub(super) fn of(mail: &Mail, site: &Site, sender_name: Option<&str>) -> Value {
     let data = text::in_lines(&mail.data);
     let tenant = &data["tenant"];
-    let site_url = tenant["site_url"].as_str().unwrap_or(&addresses.site);
-    let confirmation_url = link::of(&mail.kind, &mail.data, addresses);
+    let site_url = tenant["site_url"].as_str().unwrap_or(&site.site_url);
+    let confirmation_url = link::of(&mail.kind, &mail.data, site);
     let redirect_to = link::redirect_to(&data);
     let email = data["email"].as_str().unwrap_or(&mail.recipient);
     let new_email = data["data"]["new_email"].as_str().or(data["new_email"].as_str());
@@ -86,7 +86,7 @@ mod tests {
     use serde_json::json;
 
     use super::{NAMES, of};
-    use crate::config::Addresses;
+    use crate::config::Site;
     use crate::mail::outbox::Mail;
 
     fn variables(data: serde_json::Value) -> serde_json::Value {
@@ -97,11 +97,12 @@ mod tests {
             data,
             attempt: 1,
         };
-        let addresses = Addresses {
-            site: "https://app.example/x".to_owned(),
-            external: "https://auth.example".to_owned(),
+        let site = Site {
+            site_url: "https://app.example/x".to_owned(),
+            external_url: "https://auth.example".to_owned(),
+            redirect_urls: Vec::new(),
         };
-        of(&mail, &addresses, None)
+        of(&mail, &site, None)
     }
 
     #[test]

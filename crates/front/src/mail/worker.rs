@@ -14,7 +14,7 @@ use super::outbox;
 use super::relay::{OPEN_PATIENCE, Relay, RelayError};
 use super::wake;
 use crate::app::App;
-use crate::config::{Delivery, MailSettings, SmtpServer};
+use crate::config::{Delivery, MailSettings, Site, SmtpServer};
 
 /// Mails that are sent at the same time.
 const SLOTS: usize = 4;
@@ -58,7 +58,7 @@ impl Worker {
         let config = self.app.config();
         let Some(settings) = &config.mail else { return false };
         let free = SLOTS.saturating_sub(self.sending.len());
-        let Some(relay) = self.relay(settings) else { return false };
+        let Some(relay) = self.relay(settings, &config.site) else { return false };
         let lease = OPEN_PATIENCE + relay.server().patience + MARK_PATIENCE;
         let until = Instant::now() + lease;
         let mails = match outbox::take(&self.app.database, free, lease).await {
@@ -73,8 +73,8 @@ impl Worker {
         self.is_cut_off = false;
         let more = mails.len() == free;
         for mail in mails {
-            let (app, settings, relay) = (Arc::clone(&self.app), settings.clone(), Arc::clone(&relay));
-            self.sending.spawn(deliver::deliver(app, settings, relay, mail, until));
+            let (app, config, relay) = (Arc::clone(&self.app), Arc::clone(&config), Arc::clone(&relay));
+            self.sending.spawn(deliver::deliver(app, config, relay, mail, until));
         }
         more
     }
@@ -102,7 +102,7 @@ impl Worker {
     }
 
     /// The way to the server as it is configured now.
-    fn relay(&mut self, settings: &MailSettings) -> Option<Arc<Relay>> {
+    fn relay(&mut self, settings: &MailSettings, site: &Site) -> Option<Arc<Relay>> {
         let server = match &settings.delivery {
             Delivery::Smtp(server) => server.clone(),
             Delivery::Mailbox => SmtpServer::local(self.app.mailbox.as_ref()?.port()?),
@@ -110,7 +110,7 @@ impl Worker {
         if let Some(relay) = self.relay.as_ref().filter(|relay| *relay.server() == server) {
             return Some(Arc::clone(relay));
         }
-        let host = url::Url::parse(&settings.addresses.external).ok();
+        let host = url::Url::parse(&site.external_url).ok();
         let name = host.as_ref().and_then(url::Url::domain);
         let relay: Result<_, RelayError> = Relay::new(&server, name);
         match relay {

@@ -35,7 +35,7 @@ impl std::fmt::Debug for Bearer<'_> {
 }
 
 impl<'a> Bearer<'a> {
-    fn new(token: &'a str) -> Self {
+    pub(crate) fn new(token: &'a str) -> Self {
         Self { token, unverified_role: unverified_role(token) }
     }
 

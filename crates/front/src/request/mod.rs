@@ -20,7 +20,7 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 
 pub(crate) use body::{Payload, is_object};
-pub(crate) use credential::Credential;
+pub(crate) use credential::{Bearer, Credential};
 pub(crate) use media_type::{MediaType, PlanFormat, PlanOption};
 use path::Target;
 pub(crate) use path::base_path;

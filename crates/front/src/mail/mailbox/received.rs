@@ -1,11 +1,11 @@
 //! A mail as it came, and what it says.
 
-use mail_parser::{Addr, HeaderValue, MessageParser};
+use mail_parser::{Addr, Address, DateTime, Message, MessageParser, MessagePart};
 use serde_json::{Value, json};
 
 use crate::mail::text::one_line;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Received {
     pub(super) id: u64,
     /// Those of the envelope.
@@ -20,23 +20,23 @@ pub(super) struct Received {
 }
 
 impl Received {
+    /// What is no mail is kept without what would be read from it.
     pub(super) fn read(id: u64, recipients: Vec<String>, raw: Vec<u8>) -> Self {
-        let message = MessageParser::default().parse(&raw).unwrap_or_default();
-        let header = |name: &str| match message.header(name) {
-            Some(HeaderValue::Text(text)) => one_line(text),
-            _ => String::new(),
-        };
-        let has_html = message.html_bodies().any(|part| part.is_text_html());
+        let recipients = recipients.iter().map(|recipient| one_line(recipient)).collect();
+        let read = MessageParser::default().parse(&raw).map(|message| Self::of(&message));
+        Self { id, recipients, raw, ..read.unwrap_or_default() }
+    }
+
+    fn of(message: &Message<'_>) -> Self {
+        let has_html = message.html_bodies().any(MessagePart::is_text_html);
         Self {
-            id,
-            recipients: recipients.iter().map(|recipient| one_line(recipient)).collect(),
-            from: message.from().and_then(mail_parser::Address::first).map(shown).unwrap_or_default(),
-            subject: header("Subject"),
-            date: message.date().map(mail_parser::DateTime::to_rfc3339).unwrap_or_default(),
-            message_id: header("Message-ID"),
+            from: message.from().and_then(Address::first).map(shown).unwrap_or_default(),
+            subject: one_line(message.subject().unwrap_or_default()),
+            date: message.date().map(DateTime::to_rfc3339).unwrap_or_default(),
+            message_id: one_line(message.message_id().unwrap_or_default()),
             text: message.body_text(0).unwrap_or_default().into_owned(),
             html: message.body_html(0).filter(|_| has_html).map(std::borrow::Cow::into_owned),
-            raw,
+            ..Self::default()
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::Addresses;
+use crate::config::Site;
 use crate::mail::outbox::Mail;
 use crate::mail::variables;
 
@@ -22,9 +22,10 @@ pub(super) fn variables(kind: &str) -> Value {
             "friendly_name": "phone", "remaining": 9
         }),
     };
-    let addresses = Addresses {
-        site: "https://app.acme.example".to_owned(),
-        external: "https://auth.acme.example".to_owned(),
+    let site = Site {
+        site_url: "https://app.acme.example".to_owned(),
+        external_url: "https://auth.acme.example".to_owned(),
+        redirect_urls: Vec::new(),
     };
-    variables::of(&mail, &addresses, Some("Acme"))
+    variables::of(&mail, &site, Some("Acme"))
 }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::MARK_PATIENCE;
 use crate::app::App;
-use crate::config::{MailSettings, SmtpServer};
+use crate::config::{Config, SmtpServer};
 use crate::mail::compose::{compose, secrets};
 use crate::mail::outbox::{self, Mail};
 use crate::mail::relay::Relay;
@@ -22,7 +22,7 @@ const LONGEST_PROBLEM: usize = 500;
 /// Sends it at most once, and only while the lease is ours: `until` is its end.
 pub(super) async fn deliver(
     app: Arc<App>,
-    settings: MailSettings,
+    config: Arc<Config>,
     relay: Arc<Relay>,
     mail: Mail,
     until: Instant,
@@ -33,7 +33,8 @@ pub(super) async fn deliver(
         tracing::warn!(id, kind, attempt, "the lease was over before the mail was sent");
         return;
     }
-    let sent = match compose(&mail, &settings, SystemTime::now()) {
+    let Some(settings) = &config.mail else { return };
+    let sent = match compose(&mail, settings, &config.site, SystemTime::now()) {
         Ok(message) => relay.send(&message).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -1,0 +1,53 @@
+//! Tenants: those of the signed-in user, and the active one.
+
+use serde_json::value::RawValue;
+
+use super::outcome::{outcome_of, string};
+use super::{Call, Json, Session, maybe, rows_of, text};
+use crate::auth::error::AuthError;
+
+pub(crate) async fn my_tenants(call: &Call<'_>) -> Result<Json, AuthError> {
+    call.json(rows_of!("auth.my_tenants()"), &[]).await
+}
+
+/// Gives its id.
+pub(crate) async fn create_tenant(
+    call: &Call<'_>,
+    slug: &str,
+    name: &str,
+    isolated: bool,
+) -> Result<String, AuthError> {
+    const SQL: &str = "select auth.create_tenant($1::text, $2::text, $3::boolean)::text";
+    let isolated = if isolated { "true" } else { "false" };
+    call.json(SQL, &[text(slug), text(name), text(isolated)]).await.map(string)
+}
+
+/// A new access token of the same session, for another tenant of the user.
+pub(crate) async fn switch_tenant(call: &Call<'_>, tenant: &str) -> Result<Session, AuthError> {
+    call.outcome(outcome_of!("auth.switch_tenant($1::uuid)"), &[text(tenant)]).await?.session()
+}
+
+/// `tenant`: for the operator; others change the active one. Gives all settings.
+pub(crate) async fn update_tenant(
+    call: &Call<'_>,
+    changes: &RawValue,
+    tenant: Option<&str>,
+) -> Result<Json, AuthError> {
+    const SQL: &str = "select auth.update_tenant($1::jsonb, $2::uuid)::text";
+    call.json(SQL, &[text(changes.get()), maybe(tenant)]).await
+}
+
+/// `confirm_slug`: the tenant's slug again.
+pub(crate) async fn delete_tenant(
+    call: &Call<'_>,
+    confirm_slug: &str,
+    tenant: Option<&str>,
+) -> Result<(), AuthError> {
+    const SQL: &str = "select auth.delete_tenant($1::text, $2::uuid)::text";
+    call.value(SQL, &[text(confirm_slug), maybe(tenant)]).await.map(drop)
+}
+
+/// Ends the user's membership of the active tenant.
+pub(crate) async fn leave_tenant(call: &Call<'_>) -> Result<(), AuthError> {
+    call.value("select auth.leave_tenant()::text", &[]).await.map(drop)
+}
