@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::config::{Config, Sources};
+use crate::config::{Config, Delivery, Sources};
 use crate::door::Door;
+use crate::mail::DevMailbox;
 use crate::metrics::Metrics;
 use crate::schema_cache::SchemaCache;
 use crate::tx::Database;
@@ -15,6 +16,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Without the settings in the database, which may be read again.
     pub(crate) sources: Sources,
+    /// Where mail goes in development.
+    pub(crate) mailbox: Option<Arc<DevMailbox>>,
     config: RwLock<Arc<Config>>,
     door: RwLock<Arc<Door>>,
     schema_cache: RwLock<Option<Arc<SchemaCache>>>,
@@ -26,11 +29,13 @@ impl App {
     /// # Errors
     /// The keys are none; the configuration has judged them before.
     pub(crate) fn new(sources: Sources, config: Config) -> Result<Self, gatehouse_core::Error> {
+        let is_mailbox = config.mail.as_ref().is_some_and(|mail| mail.delivery == Delivery::Mailbox);
         Ok(Self {
             database: Database::new(&config)?,
             metrics: Metrics::default(),
             sources,
             door: RwLock::new(Arc::new(Door::new(&config.http))),
+            mailbox: is_mailbox.then(Arc::default),
             config: RwLock::new(Arc::new(config)),
             schema_cache: RwLock::new(None),
             stale: AtomicBool::new(true),

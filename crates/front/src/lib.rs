@@ -17,6 +17,7 @@ mod data;
 mod door;
 mod error;
 mod health;
+mod mail;
 mod metrics;
 mod openapi;
 mod pg;

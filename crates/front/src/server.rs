@@ -25,7 +25,7 @@ use crate::app::App;
 use crate::config::{Config, Sources};
 use crate::schema_cache::{self, LoadError, Scope};
 use crate::upkeep::{self, UpkeepError};
-use crate::{pg, router};
+use crate::{mail, pg, router};
 
 /// How long requests under way may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +37,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) enum ServeError {
     #[error("{key}: cannot listen on {address}: {error}")]
     Bind { key: &'static str, address: String, error: io::Error },
+    #[error("GATEHOUSE_DEV_MAILBOX: it can not listen on 127.0.0.1: {0}")]
+    Mailbox(#[source] io::Error),
     #[error("PGRST_JWT_SECRET: its keys can not be used: {0}")]
     Keys(#[from] gatehouse_core::Error),
     #[error("{0}")]
@@ -94,7 +96,8 @@ async fn serve(sources: Sources, config: Config) -> Result<(), ServeError> {
         limits: http.limits,
         http2_cleartext: http.http2_cleartext,
     };
-    let mut servers = vec![tokio::spawn(accept(main, public.clone(), stopped.clone()))];
+    let mail = mail::start(Arc::clone(&app), stopped.clone()).await.map_err(ServeError::Mailbox)?;
+    let mut servers = vec![mail, tokio::spawn(accept(main, public.clone(), stopped.clone()))];
     if let Some(admin) = admin {
         let serving = Serving {
             router: router::admin(Arc::clone(&app)),

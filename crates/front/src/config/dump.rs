@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::parts::{end_name, level_name, mode_name};
-use super::{BindHost, Config, Family, ForwardingHeader, Http, Listen, LogFormat, Qualified, Rate};
+use super::{BindHost, Config, Delivery, Family, ForwardingHeader, Http, Listen, LogFormat, Qualified, Rate};
 
 /// A file to begin with.
 pub(crate) const EXAMPLE: &str = include_str!("example.conf");
@@ -28,6 +28,7 @@ impl Config {
         entries.extend(self.token_entries());
         entries.extend(self.http_entries());
         entries.extend(self.auth_entries());
+        entries.extend(self.mail_entries());
         entries
     }
 
@@ -141,6 +142,22 @@ impl Config {
             ("gatehouse-login-queue", self.login_pool.queue.to_string()),
             ("gatehouse-redirect-urls", quoted(&redirect_urls.join(","))),
             ("gatehouse-site-url", quoted(&self.site.site_url)),
+        ]
+    }
+
+    fn mail_entries(&self) -> Vec<(&'static str, String)> {
+        let mail = self.mail.as_ref();
+        let delivery = mail.map(|mail| &mail.delivery);
+        let smtp_url = if matches!(delivery, Some(Delivery::Smtp(_))) { HIDDEN } else { "" };
+        let folder = mail.and_then(|mail| mail.templates_folder.as_ref());
+        vec![
+            ("gatehouse-dev-mailbox", (delivery == Some(&Delivery::Mailbox)).to_string()),
+            ("gatehouse-mail-from", quoted(&mail.map(|mail| mail.sender.to_string()).unwrap_or_default())),
+            (
+                "gatehouse-mail-templates",
+                quoted(&folder.map(|f| f.display().to_string()).unwrap_or_default()),
+            ),
+            ("gatehouse-smtp-url", quoted(smtp_url)),
         ]
     }
 }

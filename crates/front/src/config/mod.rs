@@ -10,11 +10,13 @@ mod dump;
 mod file;
 mod host;
 mod http;
+mod mail;
 mod options;
 mod parts;
 mod reader;
 mod secret;
 mod site;
+mod smtp_url;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
 pub(crate) use http::{ForwardingHeader, Http, Limits, Proxies, Rate, TlsFiles};
+pub(crate) use mail::{Delivery, MailSettings};
 pub(crate) use options::{
     Listen, LogFormat, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd,
 };
@@ -32,6 +35,7 @@ pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
 pub(crate) use site::Site;
+pub(crate) use smtp_url::{Encryption, SmtpServer, is_loopback};
 pub(crate) use sources::Sources;
 pub(crate) use token::TokenSettings;
 
@@ -87,6 +91,8 @@ pub(crate) struct Config {
     /// Whether an embedding may be named by its relation where it has an alias.
     pub(crate) legacy_names: bool,
     pub(crate) http: Http,
+    /// How mail is sent; `None` leaves it in the database.
+    pub(crate) mail: Option<MailSettings>,
     pub(crate) site: Site,
 }
 
@@ -99,6 +105,7 @@ impl Config {
         let pool = parts::pool(&reader)?;
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
+            mail: mail::read(&reader, &listen)?,
             site: Site::read(&reader, &listen)?,
             listen,
             database: parts::database(&reader, "PGRST_DB_URI")?

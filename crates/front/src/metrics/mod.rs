@@ -2,6 +2,7 @@
 
 mod auth;
 mod latency;
+mod mails;
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use axum::http::StatusCode;
 pub(crate) use auth::{Act, AuthCounters};
 pub(crate) use latency::Class;
 use latency::Latency;
+use mails::MailMetrics;
 
 use crate::app::App;
 
@@ -35,6 +37,7 @@ pub(crate) struct Metrics {
     failed_loads: AtomicU64,
     /// How long the last load took, in milliseconds.
     load_time: AtomicU64,
+    pub(crate) mails: MailMetrics,
     pub(crate) auth: AuthCounters,
 }
 
@@ -177,5 +180,6 @@ pub(crate) fn text(app: &App) -> String {
         &[("", seconds)],
     );
     metrics.latency.write(&mut text);
+    metrics.mails.write(&mut text);
     text
 }

@@ -25,6 +25,7 @@ use super::tls::Tls;
 use crate::app::App;
 use crate::config::Limits;
 use crate::door::{self, Origin};
+use crate::request::Peer;
 use crate::{access_log, metrics};
 
 /// Requests that one HTTP/2 connection may have under way.
@@ -167,6 +168,7 @@ impl Serving {
         let client = app.door().client(origin, request.headers());
         let id = door::enter(&mut request, client);
         let entry = access_log::Entry::new(app.config().log_level, &request, client);
+        origin.peer.and_then(|peer| request.extensions_mut().insert(Peer(peer)));
         let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
         let _under_way = app.metrics.under_way();
         let passed: Pin<Box<dyn Future<Output = Response> + Send>> =
