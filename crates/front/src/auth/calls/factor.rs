@@ -69,14 +69,47 @@ pub(crate) async fn my_factors(call: &Call<'_>) -> Result<Json, AuthError> {
     call.json(rows_of!("auth.my_factors()"), &[]).await
 }
 
-/// New codes in the place of all former ones, shown once. A JSON array; not to be logged.
-pub(crate) async fn generate_recovery_codes(call: &Call<'_>) -> Result<Vec<Secret>, AuthError> {
-    let rows = call.rows("select r from auth.generate_recovery_codes() as r", &[]).await?;
+/// Recovery codes, shown once.
+#[derive(Debug)]
+pub(crate) struct RecoveryCodes {
+    /// Of the user: there is one set.
+    pub(crate) id: String,
+    pub(crate) codes: Vec<Secret>,
+}
+
+/// New codes in the place of all former ones.
+pub(crate) async fn generate_recovery_codes(call: &Call<'_>) -> Result<RecoveryCodes, AuthError> {
+    const SQL: &str = "select auth.uid()::text, r from auth.generate_recovery_codes() as r";
+    let rows = call.rows(SQL, &[]).await?;
+    let [id] = first(&rows);
     let codes = rows.iter().filter_map(|row| {
-        let [code] = row.columns();
+        let [_, code] = row.columns();
         code.map(secret)
     });
-    Ok(codes.collect())
+    Ok(RecoveryCodes { id: id.map(string).unwrap_or_default(), codes: codes.collect() })
+}
+
+#[derive(Debug)]
+pub(crate) struct RecoveryCodeStatus {
+    pub(crate) id: String,
+    pub(crate) total: i64,
+    pub(crate) remaining: i64,
+}
+
+/// `None` when there are no codes.
+pub(crate) async fn my_recovery_codes(call: &Call<'_>) -> Result<Option<RecoveryCodeStatus>, AuthError> {
+    const SQL: &str = "select auth.uid()::text, r.total::text, r.remaining::text \
+                       from auth.my_recovery_codes() as r where r.total > 0";
+    let rows = call.rows(SQL, &[]).await?;
+    let [Some(id), Some(total), Some(remaining)] = first(&rows) else { return Ok(None) };
+    let (total, remaining) = (number(total).unwrap_or_default(), number(remaining).unwrap_or_default());
+    Ok(Some(RecoveryCodeStatus { id: string(id), total, remaining }))
+}
+
+/// Voids all codes; `None` when there were none.
+pub(crate) async fn delete_recovery_codes(call: &Call<'_>) -> Result<Option<String>, AuthError> {
+    const SQL: &str = "select auth.uid()::text where auth.delete_recovery_codes()";
+    Ok(call.value(SQL, &[]).await?.map(string))
 }
 
 /// In the place of a code of an authenticator.

@@ -47,7 +47,24 @@ pub(crate) async fn delete_tenant(
     call.value(SQL, &[text(confirm_slug), maybe(tenant)]).await.map(drop)
 }
 
-/// Ends the user's membership of the active tenant.
-pub(crate) async fn leave_tenant(call: &Call<'_>) -> Result<(), AuthError> {
-    call.value("select auth.leave_tenant()::text", &[]).await.map(drop)
+/// Ends the user's membership of the tenant; false when it is not the active one.
+pub(crate) async fn leave_tenant(call: &Call<'_>, tenant: &str) -> Result<bool, AuthError> {
+    const SQL: &str = "select auth.leave_tenant()::text where auth.tenant_id() = $1::uuid";
+    Ok(!call.rows(SQL, &[text(tenant)]).await?.is_empty())
+}
+
+/// The tenant's security events, the latest first; `None` when it is not the active one.
+pub(crate) async fn tenant_events(
+    call: &Call<'_>,
+    tenant: &str,
+    before: Option<i64>,
+    page_size: Option<i64>,
+) -> Result<Option<Json>, AuthError> {
+    const SQL: &str = concat!(
+        "select (",
+        rows_of!("auth.tenant_events($2::bigint, coalesce($3::integer, 50))"),
+        ") where auth.tenant_id() = $1::uuid"
+    );
+    let (before, size) = (before.map(|id| id.to_string()), page_size.map(|size| size.to_string()));
+    call.value(SQL, &[text(tenant), maybe(before.as_deref()), maybe(size.as_deref())]).await
 }

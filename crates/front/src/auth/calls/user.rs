@@ -28,14 +28,16 @@ pub(crate) struct UserChanges<'a> {
 pub(crate) async fn update_user(call: &Call<'_>, changes: UserChanges<'_>) -> Result<UserJson, AuthError> {
     const SQL: &str = outcome_of!(
         "auth.update_user(password => $1::text, email => $2::text, user_metadata => $3::jsonb, \
-         current_password => $4::text, nonce => $5::text)"
+         current_password => $4::text, nonce => $5::text, options => $6::jsonb)"
     );
+    let options = changes.options.json();
     let values = [
         maybe(changes.password.map(Secret::expose)),
         maybe(changes.email),
         maybe(changes.user_metadata.map(RawValue::get)),
         maybe(changes.current_password.map(Secret::expose)),
         maybe(changes.nonce.map(Secret::expose)),
+        text(&options),
     ];
     call.outcome(SQL, &values).await?.user()
 }
