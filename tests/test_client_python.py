@@ -2,7 +2,7 @@
 
 import pytest
 from python_client import (
-    NEW_PASSWORD, PASSWORD, address, client, code_in, follow, mail_to, new_user, refused, sign_in, signed_in, totp,
+    NEW_PASSWORD, PASSWORD, address, admin, client, code_in, follow, mail_to, new_user, refused, sign_in, signed_in, totp,
 )
 from supabase_auth import SyncMemoryStorage
 from supabase_auth.errors import AuthInvalidJwtError, AuthWeakPasswordError
@@ -110,13 +110,12 @@ def test_claims_are_verified_with_the_published_keys(trusting):
         supabase.auth.get_claims(token[:-6] + "AAAAAA")
 
 
-def test_a_client_whose_token_expired_signs_in_anew(trusting, confirming):
-    """This client shows the user's token on public routes too."""
+def test_a_client_whose_session_was_ended_signs_in_anew(trusting):
+    """This client shows its user's token on public routes too."""
     supabase, user = signed_in(trusting)
-    supabase.auth.sign_out({"scope": "others"})
-    expired = client(confirming).auth
-    supabase.options.headers["Authorization"] = f"Bearer {expired._headers['Authorization'].split()[-1]}"
-    supabase.auth._headers["Authorization"] = "Bearer a.b.c"
+    admin(trusting).sign_out(supabase.auth.get_session().access_token)
+    refused(supabase.auth.get_user, 403, "session_not_found")
+    supabase.auth.reset_password_for_email(user.email)
     assert sign_in(supabase, user.email).user.id == user.id
 
 
