@@ -91,6 +91,15 @@ def bob(owner):
 
 
 @pytest.fixture(scope="session")
+def auth():
+    """The auth API over a database of its own."""
+    from auth_api import serving
+
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
 def mint(owner):
     """Signs any claims with the active key."""
 

@@ -24,6 +24,7 @@ impl Config {
         entries.extend(self.server_entries());
         entries.extend(self.token_entries());
         entries.extend(self.mail_entries());
+        entries.extend(self.auth_entries());
         entries
     }
 
@@ -103,6 +104,17 @@ impl Config {
                 quoted(&folder.map(|f| f.display().to_string()).unwrap_or_default()),
             ),
             ("gatehouse-smtp-url", quoted(smtp_url)),
+        ]
+    }
+
+    fn auth_entries(&self) -> Vec<(&'static str, String)> {
+        let redirect_urls: Vec<_> = self.site.redirect_urls.iter().map(ToString::to_string).collect();
+        vec![
+            ("gatehouse-external-url", quoted(&self.site.external_url)),
+            ("gatehouse-login-pool", self.login_pool.size.to_string()),
+            ("gatehouse-login-queue", self.login_pool.queue.to_string()),
+            ("gatehouse-redirect-urls", quoted(&redirect_urls.join(","))),
+            ("gatehouse-site-url", quoted(&self.site.site_url)),
         ]
     }
 }

@@ -6,7 +6,9 @@ use super::outcome::{number, outcome_of, secret, string};
 use super::{Call, Json, Session, maybe, rows_of, text};
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+use crate::metrics::Act;
 use crate::pg::Row;
+use crate::tx::Work;
 
 /// An authenticator to be; shown once.
 #[derive(Debug)]
@@ -58,7 +60,9 @@ pub(crate) async fn verify_factor(
     challenge_id: Option<&str>,
 ) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.verify_factor($1::uuid, $2::text, $3::uuid)");
-    call.outcome(SQL, &[text(factor_id), text(code.expose()), maybe(challenge_id)]).await?.session()
+    call.outcome(Act::Factor, Work::Quick, SQL, &[text(factor_id), text(code.expose()), maybe(challenge_id)])
+        .await?
+        .session()
 }
 
 pub(crate) async fn unenroll_factor(call: &Call<'_>, factor_id: &str) -> Result<(), AuthError> {
@@ -115,7 +119,7 @@ pub(crate) async fn delete_recovery_codes(call: &Call<'_>) -> Result<Option<Stri
 /// In the place of a code of an authenticator.
 pub(crate) async fn verify_recovery_code(call: &Call<'_>, code: &Secret) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.verify_recovery_code($1::text)");
-    call.outcome(SQL, &[text(code.expose())]).await?.session()
+    call.outcome(Act::Factor, Work::Quick, SQL, &[text(code.expose())]).await?.session()
 }
 
 fn first<const N: usize>(rows: &[Row]) -> [Option<Bytes>; N] {

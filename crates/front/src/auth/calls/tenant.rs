@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use super::outcome::{outcome_of, string};
 use super::{Call, Json, Session, maybe, rows_of, text};
 use crate::auth::error::AuthError;
+use crate::metrics::Act;
+use crate::tx::Work;
 
 pub(crate) async fn my_tenants(call: &Call<'_>) -> Result<Json, AuthError> {
     call.json(rows_of!("auth.my_tenants()"), &[]).await
@@ -24,7 +26,9 @@ pub(crate) async fn create_tenant(
 
 /// A new access token of the same session, for another tenant of the user.
 pub(crate) async fn switch_tenant(call: &Call<'_>, tenant: &str) -> Result<Session, AuthError> {
-    call.outcome(outcome_of!("auth.switch_tenant($1::uuid)"), &[text(tenant)]).await?.session()
+    call.outcome(Act::Account, Work::Quick, outcome_of!("auth.switch_tenant($1::uuid)"), &[text(tenant)])
+        .await?
+        .session()
 }
 
 /// `tenant`: for the operator; others change the active one. Gives all settings.

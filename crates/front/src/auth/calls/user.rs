@@ -6,6 +6,8 @@ use super::outcome::outcome_of;
 use super::{Call, Json, Options, UserJson, maybe, rows_of, text};
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+use crate::metrics::Act;
+use crate::tx::Work;
 
 pub(crate) async fn my_user(call: &Call<'_>) -> Result<UserJson, AuthError> {
     call.json("select auth.my_user()::text", &[]).await.map(UserJson)
@@ -39,7 +41,9 @@ pub(crate) async fn update_user(call: &Call<'_>, changes: UserChanges<'_>) -> Re
         maybe(changes.nonce.map(Secret::expose)),
         text(&options),
     ];
-    call.outcome(SQL, &values).await?.user()
+    let hashes = changes.password.is_some() || changes.current_password.is_some();
+    let work = if hashes { Work::Hashing } else { Work::Quick };
+    call.outcome(Act::Account, work, SQL, &values).await?.user()
 }
 
 /// Which sessions end.
