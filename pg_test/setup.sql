@@ -221,66 +221,66 @@ grant execute on function fixture.challenged_link(text, text) to public;
 do $$ begin
     if not exists (select from pg_roles where rolname = 'hook_owner') then create role hook_owner; end if;
 end $$;
-create schema app;
-grant usage on schema app to hook_owner;
-create table app.noted (what jsonb, by_whom text default current_user, path text default current_setting('search_path'));
-create table app.allowed (domain text);
-insert into app.allowed values ('example.com');
-grant insert, select on app.noted to hook_owner;
-grant select on app.allowed to hook_owner;
-grant usage on schema app to public;
-grant select, delete on app.noted to public;
-create function app.add_plan(claims jsonb) returns jsonb language plpgsql as $$
+create schema deployment;
+grant usage on schema deployment to hook_owner;
+create table deployment.noted (what jsonb, by_whom text default current_user, path text default current_setting('search_path'));
+create table deployment.allowed (domain text);
+insert into deployment.allowed values ('example.com');
+grant insert, select on deployment.noted to hook_owner;
+grant select on deployment.allowed to hook_owner;
+grant usage on schema deployment to public;
+grant select, delete on deployment.noted to public;
+create function deployment.add_plan(claims jsonb) returns jsonb language plpgsql as $$
 begin
-    insert into app.noted (what) values (claims);
+    insert into deployment.noted (what) values (claims);
     return claims || jsonb_build_object('plan', lower('GOLD'));
 end
 $$;
-create function app.add_whatever_they_say(claims jsonb) returns jsonb language sql
+create function deployment.add_whatever_they_say(claims jsonb) returns jsonb language sql
 as $$ select claims || (claims -> 'user_metadata') $$;
-create function app.grow(claims jsonb) returns jsonb language sql as $$ select jsonb_build_object('x', repeat('a', 5000)) $$;
-create function app.give_null(given jsonb) returns jsonb language sql as $$ select null::jsonb $$;
-create function app.give_list(given jsonb) returns jsonb language sql as $$ select '[1]'::jsonb $$;
-create function app.fail(given jsonb) returns jsonb language sql as $$ select to_jsonb(1 / 0) $$;
-create function app.raise(given jsonb) returns jsonb language plpgsql as $$ begin raise exception 'not today, %', given ->> 'email'; end $$;
-create function app.wait(given jsonb) returns jsonb language plpgsql as $$ begin perform pg_catalog.pg_sleep(60); return given; end $$;
-create function app.take_over(given jsonb) returns jsonb language plpgsql as $$
+create function deployment.grow(claims jsonb) returns jsonb language sql as $$ select jsonb_build_object('x', repeat('a', 5000)) $$;
+create function deployment.give_null(given jsonb) returns jsonb language sql as $$ select null::jsonb $$;
+create function deployment.give_list(given jsonb) returns jsonb language sql as $$ select '[1]'::jsonb $$;
+create function deployment.fail(given jsonb) returns jsonb language sql as $$ select to_jsonb(1 / 0) $$;
+create function deployment.raise(given jsonb) returns jsonb language plpgsql as $$ begin raise exception 'not today, %', given ->> 'email'; end $$;
+create function deployment.wait(given jsonb) returns jsonb language plpgsql as $$ begin perform pg_catalog.pg_sleep(60); return given; end $$;
+create function deployment.take_over(given jsonb) returns jsonb language plpgsql as $$
 begin
     execute 'set role postgres';
     return given;
 end
 $$;
-create function app.read_users(given jsonb) returns jsonb language sql as $$ select jsonb_build_object('n', count(*)) from auth."user" $$;
-create function app.judge(who jsonb) returns jsonb language plpgsql as $$
+create function deployment.read_users(given jsonb) returns jsonb language sql as $$ select jsonb_build_object('n', count(*)) from auth."user" $$;
+create function deployment.judge(who jsonb) returns jsonb language plpgsql as $$
 begin
-    insert into app.noted (what) values (who);
-    if who ->> 'email' is not null and split_part(who ->> 'email', '@', 2) not in (select domain from app.allowed) then
+    insert into deployment.noted (what) values (who);
+    if who ->> 'email' is not null and split_part(who ->> 'email', '@', 2) not in (select domain from deployment.allowed) then
         raise exception 'Only addresses of example.com';
     end if;
     return jsonb_build_object('app_metadata', jsonb_build_object('source', who -> 'method'),
                               'user_metadata', (who -> 'user_metadata') - 'dropped', 'email', 'somebody@else.example');
 end
 $$;
-create function app.note_event(event jsonb) returns void language sql as $$ insert into app.noted (what) values (event) $$;
-create function app.note_and_sign_up(event jsonb) returns void language plpgsql as $$
+create function deployment.note_event(event jsonb) returns void language sql as $$ insert into deployment.noted (what) values (event) $$;
+create function deployment.note_and_sign_up(event jsonb) returns void language plpgsql as $$
 begin
-    insert into app.noted (what) values (event);
+    insert into deployment.noted (what) values (event);
     perform auth.throttle_reset('nobody@example.com');
 end
 $$;
-create function app.fail_event(event jsonb) returns void language plpgsql as $$ begin raise exception 'no'; end $$;
-create function app.returns_text(given jsonb) returns text language sql as $$ select 'x' $$;
+create function deployment.fail_event(event jsonb) returns void language plpgsql as $$ begin raise exception 'no'; end $$;
+create function deployment.returns_text(given jsonb) returns text language sql as $$ select 'x' $$;
 do $$
 declare
     hook regprocedure;
 begin
-    for hook in select oid from pg_proc where pronamespace = 'app'::regnamespace loop
+    for hook in select oid from pg_proc where pronamespace = 'deployment'::regnamespace loop
         execute format('alter function %s owner to hook_owner', hook);
     end loop;
 end
 $$;
 -- What the owner of this one may: it is the operator's.
-alter function app.note_and_sign_up(jsonb) owner to postgres;
+alter function deployment.note_and_sign_up(jsonb) owner to postgres;
 
 create function fixture.ban(person text, banned boolean)
 returns void language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -336,7 +336,7 @@ grant execute on function fixture.says(text, jsonb) to public;
 
 create function fixture.forget_notes()
 returns void language sql volatile security definer set search_path = pg_catalog, pg_temp
-as 'delete from app.noted';
+as 'delete from deployment.noted';
 grant execute on function fixture.forget_notes() to public;
 
 -- The operator invites an address, or makes a link for it.
