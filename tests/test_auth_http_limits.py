@@ -11,6 +11,7 @@ import pytest
 from auth_api import DATABASE, PASSWORD, another_front, refused
 from conftest import uri
 from data_api import binary, environment, free_port
+from wire import Recorder
 
 
 @contextlib.contextmanager
@@ -109,6 +110,28 @@ def test_what_people_try_is_counted_by_what_came_of_it(auth):
         assert [counted("refresh", outcome) for outcome in ("ok", "refused")] == [1, 1]
         assert counted("mail", "ok") == 1 and counted("sign_up", "refused") == 1 and counted("verify", "refused") == 1
         assert int(metrics()["gatehouse_login_pool_max"]) >= 2 and metrics()["gatehouse_login_pool_busy"] == "0"
+
+
+def test_each_route_is_one_call_in_one_flight(auth):
+    """All messages of a request go out together, with one Sync: what lets the caller in, and the one call."""
+    address, session = auth.confirmed(), auth.session()
+    user, operator = session["access_token"], auth.service_key
+    with Recorder(uri("AUTHENTICATOR", DATABASE)) as plain, Recorder(uri("SERVICE_AUTHENTICATOR", DATABASE)) as service, \
+            another_front(auth, DB_URI=plain.uri, GATEHOUSE_SERVICE_DB_URI=service.uri, DB_CHANNEL_ENABLED="false") as front:
+        for method, path, body, token, database in [
+            ("POST", "/token?grant_type=password", {"email": address, "password": PASSWORD}, None, plain),
+            ("POST", "/token?grant_type=refresh_token", {"refresh_token": session["refresh_token"]}, None, plain),
+            ("POST", "/recover", {"email": address}, None, plain), ("GET", "/verify?token=x&type=signup", None, None, plain),
+            ("GET", "/settings", None, None, plain), ("GET", "/user", None, user, plain), ("PUT", "/user", {"data": {"a": 1}}, user, plain),
+            ("POST", "/factors", {"factor_type": "totp"}, user, plain), ("GET", "/tenants", None, user, plain),
+            ("POST", "/tenants", {"slug": "one-flight", "name": "One"}, user, plain), ("GET", "/admin/users", None, operator, service),
+            ("POST", "/admin/users", {"email": auth.address(), "password": PASSWORD}, operator, service), ("POST", "/logout", None, user, plain),
+        ]:
+            with database.recording() as record:
+                assert front.send(method, path, body, token).status_code < 400, path
+                # Besides, a connection may log in.
+                flights = [flight for flight in record() if "B" in flight]
+            assert [flight.count("S") for flight in flights] == [1] and flights[0].count("E") == 2, (path, flights)
 
 
 def test_throttled_requests_say_when_to_come_back(auth):
