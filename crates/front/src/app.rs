@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::{Config, Delivery, Sources};
+use crate::door::Door;
 use crate::mail::DevMailbox;
 use crate::metrics::Metrics;
 use crate::schema_cache::SchemaCache;
@@ -18,6 +19,7 @@ pub(crate) struct App {
     /// Where mail goes in development.
     pub(crate) mailbox: Option<Arc<DevMailbox>>,
     config: RwLock<Arc<Config>>,
+    door: RwLock<Arc<Door>>,
     schema_cache: RwLock<Option<Arc<SchemaCache>>>,
     /// The last attempt to read the schema cache failed, or none has ended.
     stale: AtomicBool,
@@ -32,6 +34,7 @@ impl App {
             database: Database::new(&config)?,
             metrics: Metrics::default(),
             sources,
+            door: RwLock::new(Arc::new(Door::new(&config.http))),
             mailbox: is_mailbox.then(Arc::default),
             config: RwLock::new(Arc::new(config)),
             schema_cache: RwLock::new(None),
@@ -45,8 +48,16 @@ impl App {
 
     pub(crate) fn set_config(&self, config: Config) -> Result<(), gatehouse_core::Error> {
         self.database.reconfigure(&config)?;
+        // What was counted is kept for as long as what is allowed is the same.
+        if config.http != self.config().http {
+            *self.door.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Door::new(&config.http));
+        }
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(())
+    }
+
+    pub(crate) fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// `None` until it was loaded for the first time.

@@ -14,6 +14,7 @@ mod auth;
 mod cli;
 mod config;
 mod data;
+mod door;
 mod error;
 mod health;
 mod mail;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 pub(crate) use database::Denied;
 use table::Refusal;
-pub(super) use version::ApiVersion;
+pub(crate) use version::ApiVersion;
 
 use crate::error::Error;
 use crate::response;
@@ -145,7 +145,7 @@ impl AuthError {
             ApiVersion::From20240101 => json!({ "code": self.code, "message": self.message }),
         };
         if self.code == "weak_password" {
-            body["weak_password"] = json!({ "message": self.message, "reasons": self.reasons });
+            body["weak_password"] = json!({ "message": self.message, "reasons": self.reasons() });
         }
         let mut response = response::json(self.status, body.to_string().into());
         let headers = response.headers_mut();
@@ -153,7 +153,7 @@ impl AuthError {
         if let Ok(code) = HeaderValue::from_str(&self.code) {
             headers.insert("x-sb-error-code", code);
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
@@ -169,6 +169,15 @@ impl From<Error> for AuthError {
                 "request_entity_too_large",
                 "The request body is larger than 1 MiB",
             ),
+            Error::UriTooLong { .. } => Self::new(
+                StatusCode::URI_TOO_LONG,
+                "validation_failed",
+                "The address of the request is too long",
+            ),
+            Error::TooManyRequests { retry_after } => Self::named("throttled").after(retry_after),
+            Error::RequestTimeout => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "request_timeout", "The request took too long")
+            }
             _ => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "request_timeout",
