@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 import uuid
 
 import httpx
@@ -11,6 +12,12 @@ from auth_api import NEWER, PASSWORD, another_front, bearer, claims, refused
 
 SESSION = {"access_token", "token_type", "expires_in", "expires_at", "refresh_token", "user"}
 NOWHERE = str(uuid.UUID(int=7))
+
+
+@pytest.fixture(scope="module")
+def token(auth):
+    """An access token for what only needs one."""
+    return auth.session()["access_token"]
 
 
 def is_session(answer):
@@ -196,13 +203,12 @@ def ask(auth, method, path, **options):
 
 
 @pytest.mark.parametrize(("method", "path"), USER_ROUTES + ADMIN_ROUTES)
-def test_without_a_good_token_there_is_no_way(auth, method, path):
+def test_without_a_good_token_there_is_no_way(auth, token, method, path):
     assert refused(ask(auth, method, path), 401, "no_authorization") == "This endpoint requires a valid Bearer token"
     for scheme in ("Bearer", "Basic eDp5"):
         refused(ask(auth, method, path, headers={"Authorization": scheme}), 401, "no_authorization")
-    session = auth.session()["access_token"]
-    for token in ("garbage", "a.b.c", session[:-4], session.rsplit(".", 1)[0] + ".", auth.mint("authenticated", "-1 hour", sub=NOWHERE)):
-        refused(ask(auth, method, path, headers=bearer(token)), 403, "bad_jwt")
+    for bad in ("garbage", "a.b.c", token[:-4], token.rsplit(".", 1)[0] + ".", auth.mint("authenticated", "-1 hour", sub=NOWHERE)):
+        refused(ask(auth, method, path, headers=bearer(bad)), 403, "bad_jwt")
 
 
 @pytest.mark.parametrize(("method", "path"), [route for route in USER_ROUTES if route[1] not in ("/permissions", "/tenants")])
@@ -211,9 +217,9 @@ def test_the_anon_key_is_no_user(auth, method, path):
 
 
 @pytest.mark.parametrize(("method", "path"), ADMIN_ROUTES)
-def test_users_are_no_operators(auth, method, path):
-    for token in (auth.session()["access_token"], auth.anon_key):
-        assert refused(ask(auth, method, path, token=token), 403, "not_admin") == "User not allowed"
+def test_users_are_no_operators(auth, token, method, path):
+    for shown in (token, auth.anon_key):
+        assert refused(ask(auth, method, path, token=shown), 403, "not_admin") == "User not allowed"
 
 
 def test_a_session_that_has_ended_is_told_apart(auth):
@@ -341,10 +347,7 @@ def test_settings_say_how_to_sign_up(auth):
     assert auth.get("/health").json()["name"] == "gatehouse"
 
 
-def test_errors_say_nothing_of_the_inside(auth):
-    import re
-
-    token = auth.session()["access_token"]
+def test_errors_say_nothing_of_the_inside(auth, token):
     for answer in (auth.post("/signup", {"email": "a'--@example.com", "password": "x"}), auth.get("/sessions/'", token), auth.get("/user?a=%ff", "x.y.z"),
                    auth.post("/api-keys", {"name": "k", "expires_at": "canary"}, token), auth.send("PUT", "/user", {"email": "x"}, token)):
         assert isinstance(answer, httpx.Response) and answer.status_code < 500
