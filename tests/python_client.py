@@ -69,7 +69,7 @@ def mail_to(front, to, subject=""):
 
 
 def code_in(mail):
-    return re.search(r"^ +(\d{6})$", mail["text"], re.M)[1]
+    return re.search(r"^ +(\d{6})\r?$", mail["text"], re.M)[1]
 
 
 def follow(mail_or_link):

@@ -89,7 +89,7 @@ def test_the_operator_makes_changes_lists_and_deletes_users(front):
     user = new_user(front, user_metadata={"a": 1}, app_metadata={"plan": "gold"})
     assert users.get_user_by_id(user.id).user.app_metadata["plan"] == "gold"
     renamed = address("renamed")
-    assert users.update_user_by_id(user.id, {"email": renamed, "password": NEW_PASSWORD}).user.email == renamed
+    assert users.update_user_by_id(user.id, {"email": renamed, "email_confirm": True, "password": NEW_PASSWORD}).user.email == renamed
     assert sign_in(client(front), renamed, NEW_PASSWORD).user.id == user.id
     assert len(users.list_users(page=1, per_page=2)) == 2
     assert user.id in [one.id for one in users.list_users()]

@@ -100,7 +100,7 @@ test('a lost second factor is removed', async () => {
   ok(await supabase.auth.mfa.challengeAndVerify({ factorId: factor.id, code: totp(factor.totp.secret) }))
   const { factors } = ok(await admin().mfa.listFactors({ userId: user.id }))
   assert.deepEqual(factors.map(({ id, status }) => [id, status]), [[factor.id, 'verified']])
-  assert.equal(ok(await admin().mfa.deleteFactor({ userId: user.id, id: factor.id })).id, factor.id)
+  ok(await admin().mfa.deleteFactor({ userId: user.id, id: factor.id }))
   assert.deepEqual(ok(await admin().mfa.listFactors({ userId: user.id })).factors, [])
   fails(await admin().mfa.deleteFactor({ userId: user.id, id: factor.id }), 404, 'mfa_factor_not_found')
 })

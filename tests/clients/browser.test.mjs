@@ -14,7 +14,8 @@ function openPage(url) {
   globalThis.document = { visibilityState: 'visible', addEventListener() {}, removeEventListener() {} }
 }
 
-function closePage() {
+async function closePage(supabase) {
+  await supabase.auth.dispose()
   delete globalThis.window
   delete globalThis.document
 }
@@ -23,22 +24,23 @@ test('the session of a recovery is taken from the fragment', async () => {
   const user = await newUser(confirming)
   ok(await client(confirming).auth.resetPasswordForEmail(user.email, { redirectTo: REDIRECT }))
   openPage((await follow(linkIn(await mailTo(confirming, user.email)))).url)
+  const supabase = client(confirming, { detectSessionInUrl: true })
   try {
-    const supabase = client(confirming, { detectSessionInUrl: true })
     const seen = events(supabase)
     await until(() => seen.includes('PASSWORD_RECOVERY'), 'the recovery')
     assert.equal(ok(await supabase.auth.getUser()).user.id, user.id)
   } finally {
-    closePage()
+    await closePage(supabase)
   }
 })
 
 test('an error in the URL is an error', async () => {
   openPage((await follow(`${confirming.url}/auth/v1/verify?token=nonsense&type=signup&redirect_to=${REDIRECT}`)).url)
+  const supabase = client(confirming, { detectSessionInUrl: true })
   try {
-    const { error } = await client(confirming, { detectSessionInUrl: true }).auth.initialize()
+    const { error } = await supabase.auth.initialize()
     assert.equal(error.details.code, 'otp_expired')
   } finally {
-    closePage()
+    await closePage(supabase)
   }
 })

@@ -44,10 +44,10 @@ test('a token that is none is refused', async () => {
   fails(await client().auth.getUser('a.b.c'), 403, 'bad_jwt')
 })
 
-test('whoever is banned does not get in', async () => {
+test('whoever is banned does not get in, and hears no more than a stranger', async () => {
   const { supabase, user } = await signedIn()
   ok(await operator().auth.admin.updateUserById(user.id, { ban_duration: '24h' }))
-  fails(await client().auth.signInWithPassword({ email: user.email, password: PASSWORD }), 400, 'user_banned')
+  fails(await client().auth.signInWithPassword({ email: user.email, password: PASSWORD }), 400, 'invalid_credentials')
   const { error } = await supabase.auth.getUser()
   assert.ok(error.status === 403 || error.name === 'AuthSessionMissingError', String(error))
   ok(await operator().auth.admin.updateUserById(user.id, { ban_duration: 'none' }))
