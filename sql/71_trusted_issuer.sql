@@ -350,6 +350,8 @@ begin
     insert into auth.external_identity (issuer, subject, user_id, email) values (who.issuer, who.subject, me, who.email)
     on conflict on constraint external_identity_pkey do nothing;
     if found then
+        -- Who is known to somebody else is not anonymous any more.
+        update auth."user" set is_anonymous = false, updated_at = now() where id = me and is_anonymous;
         perform auth.record_event('identity_linked', 'success', me, auth.tenant_id(), auth.session_id(), jsonb_build_object('issuer', who.issuer));
         return true;
     end if;

@@ -331,6 +331,56 @@ grant execute on function auth.sign_up(text, text, jsonb, text, jsonb) to anon, 
 comment on function auth.sign_up(text, text, jsonb, text, jsonb) is
 'Creates a user and signs them in; with pg_gatehouse.autoconfirm off it mails a confirmation instead, and the answer has no tokens and is the same for an address that is taken. tenant is the slug of a tenant that is open for sign-up, which the user then joins; or of an isolated one that has invited the address. options goes to the mail (redirect_to), and a code_challenge of method s256 is kept with its link (follow_link). Statuses: ok, mfa_required, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, hook_rejected, user_already_exists.';
 
+-- Tenants are made by users, who become their owner, or by the operator.
+--
+-- Security definer: create_tenant (called by any user, writes the tables of schema auth).
+create or replace function auth.create_tenant(slug text, name text, isolated boolean default false)
+returns uuid
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    maker auth."user";
+    fresh uuid;
+begin
+    if auth.is_operator() then
+        null;
+    elsif create_tenant.isolated then
+        perform auth.require_operator();
+    else
+        maker := auth.require_user();
+        if maker.is_anonymous then
+            perform auth.deny('anonymous_user', 'anonymous users can not create tenants: give the account an address first');
+        elsif maker.tenant_id is not null then
+            perform auth.deny('user_of_another_pool', 'users of an isolated tenant can not create tenants', maker.tenant_id);
+        end if;
+    end if;
+    if create_tenant.slug is null or create_tenant.slug !~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' then
+        raise exception 'the tenant''s slug must be 1 to 63 lower-case letters, digits and inner hyphens'
+            using errcode = '22023', detail = 'tenant_slug_invalid';
+    elsif create_tenant.name is null or length(create_tenant.name) not between 1 and 200 then
+        raise exception 'the tenant''s name must have 1 to 200 characters'
+            using errcode = '22023', detail = 'tenant_name_invalid';
+    end if;
+    insert into auth.tenant (slug, name, isolated)
+    values (create_tenant.slug, create_tenant.name, coalesce(create_tenant.isolated, false))
+    on conflict (slug) do nothing
+    returning id into fresh;
+    if fresh is null then
+        raise exception 'this tenant slug is taken' using errcode = '23505', detail = 'tenant_slug_taken';
+    end if;
+    perform auth.copy_templates(fresh);
+    if maker.id is not null then
+        perform auth.add_member(fresh, maker.id, 'owner');
+    end if;
+    perform auth.record_event('tenant_created', 'success', maker.id, fresh, auth.session_id());
+    return fresh;
+end
+$$;
+comment on function auth.create_tenant(text, text, boolean) is
+'Creates a tenant with the roles of the templates and gives its id; the signed-in user becomes its owner. Only the operator makes an isolated one, whose users are a pool of their own. Errors: 42501 when nobody is signed in or an anonymous user is, 22023 for a bad slug or name, 23505 when the slug is taken.';
+
 create or replace function auth.invite(email text, role text, tenant uuid default null, lifetime interval default '7 days')
 returns auth.invitation_result
 language plpgsql volatile security definer
@@ -1476,7 +1526,8 @@ comment on function auth.exchange_refusal(uuid, text, text) is 'Internal: a code
 --
 -- Their only credential is the refresh token: when their last session has ended, nobody can ever
 -- come back as them. They are users like all others, with is_anonymous in the token; policies that
--- are to keep them out ask for it: (auth.jwt() ->> 'is_anonymous')::boolean is false.
+-- are to keep them out ask for it: (auth.jwt() ->> 'is_anonymous')::boolean is false. They make no
+-- tenants and no API keys, and a password only together with an address.
 --
 -- Security definer: sign_in_anonymously (called by anybody, writes the tables of schema auth),
 -- prune_anonymous_users (for the operator).
@@ -1587,6 +1638,71 @@ grant execute on function auth.prune_anonymous_users(interval, integer) to servi
 comment on function auth.prune_anonymous_users(interval, integer) is
 'Deletes anonymous users who have had no living session for that long, so that nobody can come back as them, at most batch of them; gives how many. Call it again until it gives less than batch. Error 22023 for limits out of range.';
 
+create or replace function auth.create_api_key(
+    name text,
+    permissions text[] default '{}',
+    expires_at timestamptz default null,
+    roles text[] default '{}',
+    for_tenant boolean default false,
+    out id uuid,
+    out key text,
+    out prefix text
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    maker uuid := auth.require_key_holder();
+    home uuid := auth.tenant_id();
+    held auth.membership;
+    objection text;
+    fresh record;
+begin
+    if create_api_key.name is null or length(btrim(create_api_key.name)) not between 1 and 100
+       or create_api_key.name ~ '[[:cntrl:]]' then
+        raise exception 'the name must have 1 to 100 characters' using errcode = '22023', detail = 'api_key_name_invalid';
+    elsif create_api_key.expires_at <= clock_timestamp() then
+        raise exception 'the key would have expired already' using errcode = '22023', detail = 'api_key_expiry_invalid';
+    elsif create_api_key.permissions is null or create_api_key.roles is null then
+        raise exception 'permissions and roles must be given; an empty list gives none'
+            using errcode = '22023', detail = 'api_key_permissions_malformed';
+    end if;
+    if exists (select from auth."user" where id = maker and is_anonymous) then
+        perform auth.deny('anonymous_user', 'anonymous users can not make API keys: give the account an address first', home);
+    end if;
+    if home is not null then
+        select * into held from auth.membership
+         where tenant_id = home and user_id = maker and suspended_at is null
+           for share;
+    end if;
+    if create_api_key.for_tenant and (held.id is null or not auth.has_permission('api_keys:manage')
+           or auth.api_key_objection('{api_keys:manage}', '{}', held.permissions, held.roles) is not null) then
+        perform auth.record_event('api_key_created', 'failure', maker, home, auth.session_id(), '{"reason": "permission_missing"}');
+        raise exception 'a key of the tenant needs the permission api_keys:manage'
+            using errcode = '42501', detail = 'permission_missing';
+    end if;
+    objection := auth.api_key_objection(create_api_key.permissions, create_api_key.roles,
+                                        coalesce(held.permissions, '{}'), coalesce(held.roles, '{}'));
+    if objection = 'api_key_permissions_malformed' then
+        raise exception 'permissions are resource:action, at most 100 of them' using errcode = '22023', detail = objection;
+    elsif objection is not null then
+        perform auth.record_event('api_key_created', 'failure', maker, home, auth.session_id(), jsonb_build_object('reason', objection));
+        raise exception 'a key can not have more than its maker holds now' using errcode = '42501', detail = objection;
+    end if;
+    select * into strict fresh from auth.make_api_key();
+    insert into auth.api_key (tenant_id, user_id, name, key_hash, prefix, permissions, roles, expires_at, created_by)
+    values (home, case when not create_api_key.for_tenant then maker end, btrim(create_api_key.name), fresh.key_hash, fresh.prefix,
+            create_api_key.permissions, create_api_key.roles, create_api_key.expires_at, maker)
+    returning api_key.id into create_api_key.id;
+    create_api_key.key := fresh.key;
+    create_api_key.prefix := fresh.prefix;
+    perform auth.record_event('api_key_created', 'success', maker, home, auth.session_id(), jsonb_build_object(
+        'api_key_id', create_api_key.id, 'permissions', create_api_key.permissions, 'roles', create_api_key.roles,
+        'for_tenant', create_api_key.for_tenant));
+end
+$$;
+
 create or replace function auth.adopt_identity(external_issuer text, external_subject text, address text)
 returns auth."user"
 language plpgsql volatile
@@ -1683,6 +1799,36 @@ begin
     end if;
     update auth.external_identity set last_sign_in_at = now() where issuer = who.issuer and subject = who.subject;
     return auth.open_session(account, home, 'external');
+end
+$$;
+
+create or replace function auth.link_identity(token text)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    me uuid := auth.require_key_holder();
+    who record;
+    owner uuid;
+begin
+    select * into strict who from auth.verify_external(link_identity.token);
+    insert into auth.external_identity (issuer, subject, user_id, email) values (who.issuer, who.subject, me, who.email)
+    on conflict on constraint external_identity_pkey do nothing;
+    if found then
+        -- Who is known to somebody else is not anonymous any more.
+        update auth."user" set is_anonymous = false, updated_at = now() where id = me and is_anonymous;
+        perform auth.record_event('identity_linked', 'success', me, auth.tenant_id(), auth.session_id(), jsonb_build_object('issuer', who.issuer));
+        return true;
+    end if;
+    select user_id into owner from auth.external_identity where issuer = who.issuer and subject = who.subject;
+    if owner is distinct from me then
+        raise exception 'this identity is linked to another user' using errcode = '23505', detail = 'identity_already_exists';
+    end if;
+    return false;
+exception when no_data_found then
+    raise exception 'invalid token' using errcode = '28000', detail = 'token_malformed';
 end
 $$;
 
@@ -2022,3 +2168,24 @@ revoke all on function auth.public_settings() from public;
 grant execute on function auth.public_settings() to anon, authenticated, service_role;
 comment on function auth.public_settings() is
 'How this deployment is set up, as far as its clients need it: autoconfirm, anonymous_sign_ins, sign_up, password_min_length, issuer, audience.';
+
+-- Connections without a front keep their own address where the front tells one.
+create or replace function auth.request_ip()
+returns inet
+language plpgsql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    header text := current_setting('pg_gatehouse.client_address_header');
+    headers text := nullif(current_setting('request.headers', true), '');
+begin
+    -- Who connects without a front has no headers, and is who the connection says.
+    if header <> '' and headers is not null then
+        return (headers::json ->> lower(header))::inet;
+    end if;
+    return inet_client_addr();
+exception
+    -- Whoever sends something else in its place has no address.
+    when invalid_text_representation then return null;
+end
+$$;

@@ -108,3 +108,11 @@ def mint(owner):
         return owner.execute("select auth.mint_token(%s)", [psycopg.types.json.Jsonb(claims)]).fetchone()[0]
 
     return mint
+
+
+@pytest.fixture(scope="session")
+def client_fronts():
+    from client_fronts import fronts  # it needs the environment that pytest_configure reads
+
+    with fronts() as running:
+        yield running

@@ -6,15 +6,17 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::app::App;
-use crate::{auth, data, health};
+use crate::{auth, data, health, mail};
 
 /// The main port. What no route takes is the data API's: `/rest/v1/<relation>`, `/<relation>`.
 pub(crate) fn public(app: Arc<App>) -> Router {
+    let mailbox = if app.mailbox.is_some() { mail::mailbox_routes() } else { Router::new() };
     Router::new()
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
         .merge(auth::well_known())
         .nest("/auth/v1", auth::api())
+        .merge(mailbox)
         .fallback(data::handle)
         .with_state(app)
 }
