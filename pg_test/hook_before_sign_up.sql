@@ -2,7 +2,7 @@
 -- however they come, and its answer tells nothing of who is one already.
 \set ON_ERROR_STOP 0
 select tap.plan(24);
-select fixture.configure('before_sign_up_hook', 'app.judge'), fixture.configure('anonymous_sign_ins', 'on') \gset
+select fixture.configure('before_sign_up_hook', 'deployment.judge'), fixture.configure('anonymous_sign_ins', 'on') \gset
 set role anon;
 \set password '''seven green sailing boats'''
 
@@ -31,7 +31,7 @@ select fixture.forget_notes() \gset
 select status from auth.request_otp('otto@example.com') \gset
 select fixture.mail('otto@example.com', 'magic_link') ->> 'token' as link \gset
 select (auth.verify_link(:'link')).status as status \gset
-select tap.is(:'status' || ' ' || (select count(*) from app.noted), 'ok 0', 'who is there already is not asked about');
+select tap.is(:'status' || ' ' || (select count(*) from deployment.noted), 'ok 0', 'who is there already is not asked about');
 
 -- anonymous, invited, of a link that the operator hands over
 select status, "user" -> 'app_metadata' ->> 'source' as source from auth.sign_in_anonymously() \gset
@@ -47,12 +47,12 @@ select tap.is(fixture.linked('signup', 'lee@evil.example'), 'hook_rejected ', 'o
 
 -- null is a refusal, anything else a fault
 set role anon;
-select fixture.configure('before_sign_up_hook', 'app.give_null') \gset
+select fixture.configure('before_sign_up_hook', 'deployment.give_null') \gset
 select status, message from auth.sign_up('nils@example.com', :password) \gset
 select tap.is(:'status' || ': ' || :'message', 'hook_rejected: Sign-up was refused', 'null refuses');
 select tap.is(fixture.with_hook('before_sign_up_hook', hook, $$ select auth.sign_up('nils@example.com', 'seven green sailing boats') $$), '38000 hook_failed', hook)
-  from unnest(array['app.give_list', 'app.fail', 'app.none']) as hook;
-select fixture.configure('before_sign_up_hook', 'app.judge') \gset
+  from unnest(array['deployment.give_list', 'deployment.fail', 'deployment.none']) as hook;
+select fixture.configure('before_sign_up_hook', 'deployment.judge') \gset
 
 -- with confirmation: a taken address and a new one are told apart by nothing
 select fixture.configure('autoconfirm', 'off') \gset

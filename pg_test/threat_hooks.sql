@@ -6,9 +6,9 @@ select fixture.join('hope') as hope \gset
 -- claims: what goes wrong mints nothing
 create temp table faulty (hook text, what text);
 insert into faulty values
-    ('app.fail', 'a hook that raises'), ('app.raise', 'or does so on purpose'), ('app.give_null', 'that gives null'), ('app.give_list', 'or a list'),
-    ('app.grow', 'or too much'), ('app.take_over', 'that takes on another role'), ('app.read_users', 'that reads what is not its owner''s'),
-    ('app.returns_text', 'of another type'), ('app.note_event', 'or for another purpose'), ('app.none', 'that is not there'),
+    ('deployment.fail', 'a hook that raises'), ('deployment.raise', 'or does so on purpose'), ('deployment.give_null', 'that gives null'), ('deployment.give_list', 'or a list'),
+    ('deployment.grow', 'or too much'), ('deployment.take_over', 'that takes on another role'), ('deployment.read_users', 'that reads what is not its owner''s'),
+    ('deployment.returns_text', 'of another type'), ('deployment.note_event', 'or for another purpose'), ('deployment.none', 'that is not there'),
     ('gone.hook', 'in no schema');
 grant select on faulty to public;
 select fixture.living_sessions('hope') as before \gset
@@ -17,7 +17,7 @@ select tap.is(fixture.with_hook('custom_claims_hook', hook, $$ select auth.sign_
               '38000 hook_failed', what)
   from faulty;
 select tap.is(fixture.living_sessions('hope'), :before::bigint, 'none of which has left a session');
-select tap.is(fixture.with_hook('custom_claims_hook', 'app.fail', $$ select auth.sign_in('hope@example.com', 'seven green sailing boats') $$, 'message'),
+select tap.is(fixture.with_hook('custom_claims_hook', 'deployment.fail', $$ select auth.sign_in('hope@example.com', 'seven green sailing boats') $$, 'message'),
               'a hook of this deployment failed', 'what the client is told is one text');
 
 -- a refresh, a switch and a code fail the same way, and can be tried again
@@ -25,7 +25,7 @@ select fixture.configure('custom_claims_hook', '') \gset
 select refresh_token as refresh, access_token as token from auth.sign_in('hope@example.com', 'seven green sailing boats') \gset
 select fixture.challenged_link('hope') as link \gset
 select auth_code as code from auth.follow_link(:'link') \gset
-select fixture.configure('custom_claims_hook', 'app.fail') \gset
+select fixture.configure('custom_claims_hook', 'deployment.fail') \gset
 select tap.is(fixture.refusal(format('select auth.refresh(%L)', :'refresh')), '38000 hook_failed', 'a refresh');
 select tap.is(fixture.refusal(format('select auth.exchange_code(%L, ''dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'')', :'code')),
               '38000 hook_failed', 'a code');
@@ -34,7 +34,7 @@ select tap.is((auth.refresh(:'refresh')).status, 'ok', 'is good once the hook is
 select tap.is((auth.exchange_code(:'code', 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk')).status, 'ok', 'so is the code');
 
 -- claims: a careless hook that copies what users say of themselves
-select fixture.configure('custom_claims_hook', 'app.add_whatever_they_say') \gset
+select fixture.configure('custom_claims_hook', 'deployment.add_whatever_they_say') \gset
 reset role;
 create temp table lie (said jsonb, answer text);
 insert into lie (said)
@@ -58,7 +58,7 @@ select tap.is(:'tenant' || ' ' || :'permitted', 'none f', 'nor does a name that 
 select fixture.says('hope', '{}') \gset
 
 -- a client's path, its functions and its temporary objects take no part
-select fixture.configure('custom_claims_hook', 'app.add_plan') \gset
+select fixture.configure('custom_claims_hook', 'deployment.add_plan') \gset
 set role authenticated;
 create function attack.lower(text) returns text language sql as $$ select 'stolen' $$;
 create function attack.jsonb_build_object(variadic text[]) returns jsonb language sql as $$ select '{"plan": "stolen"}'::jsonb $$;
@@ -69,7 +69,7 @@ insert into allowed values ('evil.example');
 grant all on noted, allowed to public;
 set role anon;
 begin;
-set local search_path = pg_temp, attack, app, pg_catalog;
+set local search_path = pg_temp, attack, deployment, pg_catalog;
 select access_token as token from auth.sign_in('hope@example.com', 'seven green sailing boats') \gset
 commit;
 reset role;
@@ -78,7 +78,7 @@ select auth.authenticate(:'token');
 select auth.jwt() ->> 'plan' as plan, auth.role() as role \gset
 commit;
 select tap.is(:'plan' || ' ' || :'role', 'gold authenticated', 'a client''s functions are not found by it');
-select tap.results_eq($$ select distinct by_whom, path from app.noted $$, $$ values ('hook_owner', 'pg_catalog, pg_temp') $$,
+select tap.results_eq($$ select distinct by_whom, path from deployment.noted $$, $$ values ('hook_owner', 'pg_catalog, pg_temp') $$,
                       'it runs as its owner, under a path of ours');
 select tap.is((select count(*) from noted), 0::bigint, 'a temporary table in front of its own stays empty');
 select fixture.configure('custom_claims_hook', '') \gset
@@ -86,7 +86,7 @@ select fixture.configure('custom_claims_hook', '') \gset
 -- who names a hook, and which
 select tap.is(fixture.refusal('set pg_gatehouse.custom_claims_hook = ''attack.lower'''), '42501 ', 'a client names none');
 select tap.is(fixture.refusal(format('select fixture.configure(''custom_claims_hook'', %L)', name)), '22023 A hook is named schema.function, both in lower case and without quotes; empty for none.', name)
-  from unnest(array['add_plan', 'pg_temp.add_plan', 'app.add_plan; drop table app.noted']) as name;
+  from unnest(array['add_plan', 'pg_temp.add_plan', 'deployment.add_plan; drop table deployment.noted']) as name;
 -- The operator's function is gone, and a client makes one in its place.
 set role authenticated;
 create function attack.claims(claims jsonb) returns jsonb language sql as $$ select claims || '{"plan": "platinum"}' $$;

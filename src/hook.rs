@@ -22,6 +22,9 @@ use crate::{settings, worker};
 use function::{Caller, Function};
 
 mod function;
+mod setting;
+
+pub(crate) use setting::define;
 
 /// Longest text that a refusal shows to a user, characters.
 const MESSAGE_CHARS: usize = 500;
@@ -37,22 +40,6 @@ enum Place {
 }
 
 impl Place {
-    const fn setting(self) -> &'static str {
-        match self {
-            Self::BeforeSignUp => "pg_gatehouse.before_sign_up_hook",
-            Self::CustomClaims => "pg_gatehouse.custom_claims_hook",
-            Self::Event => "pg_gatehouse.event_hook",
-        }
-    }
-
-    fn function(self) -> String {
-        match self {
-            Self::BeforeSignUp => settings::before_sign_up_hook(),
-            Self::CustomClaims => settings::custom_claims_hook(),
-            Self::Event => settings::event_hook(),
-        }
-    }
-
     const fn returns(self) -> pg_sys::Oid {
         match self {
             Self::BeforeSignUp | Self::CustomClaims => pg_sys::JSONBOID,
