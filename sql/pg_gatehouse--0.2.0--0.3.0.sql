@@ -912,6 +912,61 @@ revoke all on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.
 comment on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.tenant, jsonb) is
 'Internal: sign-up with pg_gatehouse.autoconfirm off. No tokens; for an address that has a user already, a user of the same form that does not exist.';
 
+-- Newcomers by mail: users who are made when they bring a code or link back.
+create function auth.create_proved_user(address text, newcomer auth.newcomer, tenant text)
+returns auth."user"
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    home auth.tenant := auth.sign_up_tenant(create_proved_user.tenant, address);
+    account auth."user";
+begin
+    if create_proved_user.tenant is not null and home.id is null then
+        return null;
+    end if;
+    insert into auth."user" (email, user_metadata, app_metadata, email_confirmed_at, tenant_id)
+    values (address, newcomer.user_metadata, newcomer.app_metadata, now(), case when home.isolated then home.id end)
+    on conflict do nothing
+    returning * into account;
+    if account.id is not null then
+        if home.sign_up_open then
+            perform auth.add_member(home.id, account.id, 'member');
+        end if;
+        perform auth.record_event('sign_up', 'success', account.id, home.id, detail => '{"method": "otp"}');
+    end if;
+    return account;
+end
+$$;
+revoke all on function auth.create_proved_user(text, auth.newcomer, text) from public;
+comment on function auth.create_proved_user(text, auth.newcomer, text) is
+'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
+
+create function auth.account_of(token auth.one_time_token, newcomer auth.newcomer)
+returns auth."user"
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    account auth."user";
+begin
+    if token.user_id is not null then
+        select * into account from auth."user" where id = token.user_id for no key update;
+    elsif (token.data ->> 'create')::boolean and current_setting('pg_gatehouse.sign_up')::boolean then
+        account := auth.create_proved_user(token.address, newcomer, token.data ->> 'tenant');
+        if account.id is null then
+            -- Somebody signed up with the address meanwhile.
+            account := auth.find_user(token.address, token.data ->> 'tenant');
+        end if;
+    end if;
+    return account;
+end
+$$;
+revoke all on function auth.account_of(auth.one_time_token, auth.newcomer) from public;
+comment on function auth.account_of(auth.one_time_token, auth.newcomer) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';
+
 -- Bringing a mailed code or link back.
 --
 -- Security definer: verify_otp, verify_link, confirm_email (called by anybody, read and write the
@@ -1076,60 +1131,6 @@ end
 $$;
 revoke all on function auth.redeem(auth.one_time_token, boolean) from public;
 comment on function auth.redeem(auth.one_time_token, boolean) is 'Internal: spends a token and does what it is for; by_code as in let_in.';
-
-create function auth.create_proved_user(address text, newcomer auth.newcomer, tenant text)
-returns auth."user"
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    home auth.tenant := auth.sign_up_tenant(create_proved_user.tenant, address);
-    account auth."user";
-begin
-    if create_proved_user.tenant is not null and home.id is null then
-        return null;
-    end if;
-    insert into auth."user" (email, user_metadata, app_metadata, email_confirmed_at, tenant_id)
-    values (address, newcomer.user_metadata, newcomer.app_metadata, now(), case when home.isolated then home.id end)
-    on conflict do nothing
-    returning * into account;
-    if account.id is not null then
-        if home.sign_up_open then
-            perform auth.add_member(home.id, account.id, 'member');
-        end if;
-        perform auth.record_event('sign_up', 'success', account.id, home.id, detail => '{"method": "otp"}');
-    end if;
-    return account;
-end
-$$;
-revoke all on function auth.create_proved_user(text, auth.newcomer, text) from public;
-comment on function auth.create_proved_user(text, auth.newcomer, text) is
-'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
-
-create function auth.account_of(token auth.one_time_token, newcomer auth.newcomer)
-returns auth."user"
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    account auth."user";
-begin
-    if token.user_id is not null then
-        select * into account from auth."user" where id = token.user_id for no key update;
-    elsif (token.data ->> 'create')::boolean and current_setting('pg_gatehouse.sign_up')::boolean then
-        account := auth.create_proved_user(token.address, newcomer, token.data ->> 'tenant');
-        if account.id is null then
-            -- Somebody signed up with the address meanwhile.
-            account := auth.find_user(token.address, token.data ->> 'tenant');
-        end if;
-    end if;
-    return account;
-end
-$$;
-revoke all on function auth.account_of(auth.one_time_token, auth.newcomer) from public;
-comment on function auth.account_of(auth.one_time_token, auth.newcomer) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';
 
 create function auth.remove_factor(account auth."user", factor auth.mfa_factor)
 returns void
@@ -2077,10 +2078,6 @@ grant execute on function auth.admin_delete_factor(uuid, uuid) to service_role;
 comment on function auth.admin_delete_factor(uuid, uuid) is
 'Removes a second factor of a user who has lost it; false when the user has no such factor. With the last verified one the recovery codes go, and sessions are aal1 again; the user is told by mail. Error P0002 user_not_found.';
 
--- What the operator reads and sets besides users: events of everybody, and whose name mail is in.
---
--- Security definer: admin_list_events (reads a table that nobody else may read), set_tenant_mail
--- (writes auth.tenant); both for service_role.
 create type auth.event_entry as (
     id bigint,
     at timestamptz,
