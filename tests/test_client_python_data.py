@@ -8,6 +8,9 @@ from postgrest.exceptions import APIError
 from python_client import NEW_PASSWORD, PASSWORD, address, admin, client, new_user, refused, sign_in, signed_in, totp
 from supabase import acreate_client
 
+# The client's own, of which nothing here is the cause.
+pytestmark = pytest.mark.filterwarnings("ignore:The '(timeout|verify)' parameter is deprecated")
+
 ACME = ["Acme: call the roadrunner", "Acme: order more anvils"]
 GLOBEX = ["Globex: move the headquarters", "Globex: the secret plan"]
 
@@ -102,7 +105,7 @@ def test_the_operator_removes_a_lost_factor_and_ends_sessions(front):
     supabase, user = signed_in(front)
     factor = supabase.auth.mfa.enroll({"factor_type": "totp", "friendly_name": "lost"})
     supabase.auth.mfa.challenge_and_verify({"factor_id": factor.id, "code": totp(factor.totp.secret)})
-    factors = admin(front).mfa.list_factors({"user_id": user.id}).factors
+    factors = admin(front).mfa.list_factors({"user_id": user.id})
     assert [one.id for one in factors] == [factor.id]
     assert admin(front).mfa.delete_factor({"user_id": user.id, "id": factor.id}).id == factor.id
     sign_in(supabase, user.email)
