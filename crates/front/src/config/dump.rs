@@ -33,7 +33,7 @@ impl Config {
     }
 
     fn database_entries(&self) -> Vec<(&'static str, String)> {
-        let seconds = |duration: std::time::Duration| duration.as_secs().to_string();
+        let seconds = |duration: Duration| duration.as_secs().to_string();
         vec![
             ("db-aggregates-enabled", self.aggregates.to_string()),
             ("db-anon-role", quoted(self.anon_role.as_deref().unwrap_or_default())),
