@@ -1,7 +1,7 @@
 -- Run as authenticator. Anonymous users: what they are, what they are not let do, and how they cease
 -- to be anonymous.
 \set ON_ERROR_STOP 0
-select tap.plan(35);
+select tap.plan(36);
 \set password '''seven green sailing boats'''
 set role anon;
 select tap.is((auth.sign_in_anonymously()).status, 'anonymous_provider_disabled', 'there are none unless the operator says so');
@@ -101,6 +101,14 @@ select status, "user" ->> 'is_anonymous' as anonymous, "user" ->> 'new_email' is
 select tap.is(:'status' || ' ' || :'anonymous' || ' ' || :'done', 'ok false t', 'its link ends that');
 select tap.is((auth.sign_in('bea@example.com', :password)).status, 'ok', 'and the password counts');
 reset role;
+
+-- by the operator
+set role anon;
+select "user" ->> 'id' as cleo from auth.sign_in_anonymously() \gset
+reset role;
+select fixture.operate(format('select auth.admin_update_user(%L, email => ''cleo@example.com'') ->> ''is_anonymous''', :'cleo')) as before,
+       fixture.operate(format('select auth.admin_update_user(%L, email_confirm => true) ->> ''is_anonymous''', :'cleo')) as after \gset
+select tap.is(:'before' || ' ' || :'after', 'true false', 'an address that the operator confirms ends it as well');
 
 -- in the end
 select fixture.let_sessions_end(:'islander_id', '31 days') \gset

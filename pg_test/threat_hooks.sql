@@ -1,6 +1,6 @@
 -- Run as authenticator. A hook that fails, lies or is aimed at by a client gives nobody anything.
 \set ON_ERROR_STOP 0
-select tap.plan(51);
+select tap.plan(57);
 select fixture.join('hope') as hope \gset
 
 -- claims: what goes wrong mints nothing
@@ -82,6 +82,19 @@ select tap.results_eq($$ select distinct by_whom, path from deployment.noted $$,
                       'it runs as its owner, under a path of ours');
 select tap.is((select count(*) from noted), 0::bigint, 'a temporary table in front of its own stays empty');
 select fixture.configure('custom_claims_hook', '') \gset
+
+-- nor does a hook's owner get the rights of whoever calls
+set role anon;
+select fixture.configure('custom_claims_hook', 'deployment.poison') \gset
+select tap.is((auth.sign_in('hope@example.com', 'seven green sailing boats')).status, 'ok', 'a hook that changes settings');
+select tap.is(fixture.noted('poisoned'), 0::bigint, 'changes none for the functions that called it');
+select tap.isnt(current_setting('search_path'), 'poisoned, pg_catalog', 'nor for the client');
+select tap.is(fixture.with_hook('custom_claims_hook', 'deployment.wait_for_commit', $$ select auth.sign_in('hope@example.com', 'seven green sailing boats') $$),
+              '38000 hook_failed', 'it leaves nothing to run at the commit, as the client');
+select tap.is(fixture.noted('at commit'), 0::bigint, 'which has not run');
+select tap.is(fixture.with_hook('custom_claims_hook', 'deployment.leave_table', $$ select auth.sign_in('hope@example.com', 'seven green sailing boats') $$),
+              '38000 hook_failed', 'nor a table in front of the client''s');
+reset role;
 
 -- who names a hook, and which
 select tap.is(fixture.refusal('set pg_gatehouse.custom_claims_hook = ''attack.lower'''), '42501 ', 'a client names none');

@@ -182,7 +182,7 @@ begin
     if account.email_confirmed_at is null then
         -- The password of somebody who never proved the address must not open what its owner makes of it.
         update auth."user"
-           set email_confirmed_at = now(), updated_at = now(),
+           set email_confirmed_at = now(), is_anonymous = false, updated_at = now(),
                password_hash = case when token.purpose = 'confirm_email' then password_hash end
          where id = account.id
         returning * into account;

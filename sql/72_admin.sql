@@ -155,6 +155,8 @@ begin
                    -- Another address is not confirmed by the old one having been.
                    when address <> u.email then null
                    else u.email_confirmed_at end,
+               is_anonymous = u.is_anonymous and not (coalesce(admin_update_user.email_confirm, false)
+                                                      and coalesce(address, u.email) is not null),
                user_metadata = (u.user_metadata || coalesce(admin_update_user.user_metadata, '{}'))
                    - array(select key from jsonb_each(admin_update_user.user_metadata) where value = 'null'),
                app_metadata = (u.app_metadata || coalesce(admin_update_user.app_metadata, '{}'))

@@ -506,6 +506,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    judged auth."user" := account;
     refusal auth.sign_in_result;
 begin
     if (case when jsonb_typeof(user_metadata) <> 'object' then true
@@ -525,7 +526,9 @@ begin
     if password is not null then
         refusal := auth.reauthentication_refusal(account, current_password, nonce);
         if refusal.status is null then
-            refusal := auth.password_refusal(account, password, auth.tenant_id());
+            -- Who has no address yet has the new one to keep it clear of.
+            judged.email := coalesce(account.email, auth.normalize_email(email));
+            refusal := auth.password_refusal(judged, password, auth.tenant_id());
         end if;
     end if;
     if refusal.status is null and auth.normalize_email(email) <> coalesce(account.email, '') then
@@ -1115,7 +1118,7 @@ begin
     if account.email_confirmed_at is null then
         -- The password of somebody who never proved the address must not open what its owner makes of it.
         update auth."user"
-           set email_confirmed_at = now(), updated_at = now(),
+           set email_confirmed_at = now(), is_anonymous = false, updated_at = now(),
                password_hash = case when token.purpose = 'confirm_email' then password_hash end
          where id = account.id
         returning * into account;
@@ -1830,6 +1833,64 @@ begin
     return false;
 exception when no_data_found then
     raise exception 'invalid token' using errcode = '28000', detail = 'token_malformed';
+end
+$$;
+
+create or replace function auth.admin_update_user(
+    id uuid,
+    email text default null,
+    password text default null,
+    password_hash text default null,
+    email_confirm boolean default null,
+    user_metadata jsonb default null,
+    app_metadata jsonb default null,
+    ban_duration text default null
+)
+returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    before auth."user" := auth.admin_target(admin_update_user.id);
+    address text := auth.normalize_email(admin_update_user.email);
+    account auth."user";
+begin
+    perform auth.admin_check(address, admin_update_user.email, admin_update_user.password, admin_update_user.password_hash,
+                             coalesce(admin_update_user.user_metadata, '{}'), coalesce(admin_update_user.app_metadata, '{}'));
+    begin
+        update auth."user" as u
+           set email = coalesce(address, u.email),
+               password_hash = coalesce(admin_update_user.password_hash,
+                   case when admin_update_user.password is not null then auth.hash_password(admin_update_user.password) end, u.password_hash),
+               email_confirmed_at = case
+                   when admin_update_user.email_confirm then coalesce(u.email_confirmed_at, now())
+                   when not admin_update_user.email_confirm then null
+                   -- Another address is not confirmed by the old one having been.
+                   when address <> u.email then null
+                   else u.email_confirmed_at end,
+               is_anonymous = u.is_anonymous and not (coalesce(admin_update_user.email_confirm, false)
+                                                      and coalesce(address, u.email) is not null),
+               user_metadata = (u.user_metadata || coalesce(admin_update_user.user_metadata, '{}'))
+                   - array(select key from jsonb_each(admin_update_user.user_metadata) where value = 'null'),
+               app_metadata = (u.app_metadata || coalesce(admin_update_user.app_metadata, '{}'))
+                   - array(select key from jsonb_each(admin_update_user.app_metadata) where value = 'null'),
+               banned_until = case when admin_update_user.ban_duration is null then u.banned_until
+                                   else auth.ban_end(admin_update_user.ban_duration) end,
+               updated_at = now()
+         where u.id = before.id
+        returning u.* into strict account;
+    exception when unique_violation then
+        raise exception 'another user has this e-mail address' using errcode = '23505', detail = 'email_exists';
+    end;
+    if account.password_hash is distinct from before.password_hash or account.email is distinct from before.email then
+        perform auth.admin_end_sessions(account.id, 'credentials_changed');
+    end if;
+    perform auth.record_event('user_updated', 'success', account.id, detail => jsonb_build_object(
+        'email', account.email is distinct from before.email,
+        'password', account.password_hash is distinct from before.password_hash,
+        'banned', account.banned_until is distinct from before.banned_until));
+    return auth.user_json(account);
 end
 $$;
 

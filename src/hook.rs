@@ -141,18 +141,13 @@ fn broken(place: Place, why: &str) -> Refusal {
 fn call(place: Place, argument: JsonB) -> Result<Option<Value>, Failure> {
     let function = Function::find(place)?;
     let argument = argument.into_datum().unwrap_or(pg_sys::Datum::from(0));
-    let caller = Caller::remember();
-    let given = PgTryBuilder::new(std::panic::AssertUnwindSafe(|| {
-        caller.become_owner(function.owner);
-        // SAFETY: the function takes one jsonb and returns what was asked for.
-        let returned = unsafe { function.run(argument) };
-        Ok(returned)
-    }))
-    .catch_others(|cause| {
-        caller.come_back();
-        Err(judge(cause))
-    })
-    .execute()?;
+    let caller = Caller::become_owner(function.owner);
+    // SAFETY: the function takes one jsonb and returns what was asked for.
+    let run = || Ok(unsafe { function.run(argument) });
+    // An error is raised again, so that PostgreSQL puts back what it finds changed.
+    let given = PgTryBuilder::new(std::panic::AssertUnwindSafe(run))
+        .catch_others(|cause| Err(judge(cause)))
+        .execute()?;
     caller.come_back();
     if place == Place::Event {
         return Ok(None);
