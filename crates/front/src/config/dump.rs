@@ -102,6 +102,7 @@ impl Config {
             ("gatehouse-head-timeout", seconds(limits.head_timeout)),
             ("gatehouse-hsts", seconds(self.http.hsts)),
             ("gatehouse-http2-cleartext", self.http.http2_cleartext.to_string()),
+            ("gatehouse-idle-timeout", seconds(limits.idle_timeout)),
             (
                 "gatehouse-log-format",
                 quoted(if self.log_format == LogFormat::Json { "json" } else { "text" }),

@@ -178,6 +178,7 @@ impl From<Error> for AuthError {
                 "validation_failed",
                 "The address of the request is too long",
             ),
+            Error::UnclearHost => Self::invalid("The request must name one host"),
             Error::TooManyRequests { retry_after } => Self::named("throttled").after(retry_after),
             Error::RequestTimeout => {
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "request_timeout", "The request took too long")
