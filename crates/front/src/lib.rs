@@ -11,6 +11,7 @@
 mod access_log;
 mod app;
 mod auth;
+mod browser;
 mod cli;
 mod config;
 mod data;

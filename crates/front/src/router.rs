@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{auth, data, health};
+use crate::{auth, browser, data, health};
 
 /// The main port. What no route takes is the data API's: `/rest/v1/<relation>`, `/<relation>`.
 pub(crate) fn public(app: Arc<App>) -> Router {
@@ -14,8 +15,9 @@ pub(crate) fn public(app: Arc<App>) -> Router {
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
         .route("/.well-known/jwks.json", get(auth::jwks::handle))
-        .nest("/auth/v1", auth_routes())
         .fallback(data::handle)
+        .layer(from_fn_with_state(Arc::clone(&app), browser::data_api))
+        .nest("/auth/v1", auth_routes().layer(from_fn_with_state(Arc::clone(&app), browser::auth_api)))
         .with_state(app)
 }
 

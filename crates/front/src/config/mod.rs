@@ -10,6 +10,7 @@ mod dump;
 mod file;
 mod host;
 mod options;
+mod pages;
 mod parts;
 mod reader;
 mod secret;
@@ -24,6 +25,7 @@ pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
 pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd};
+pub(crate) use pages::{Brand, Pages, Palette};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
@@ -80,6 +82,7 @@ pub(crate) struct Config {
     /// Whether an embedding may be named by its relation where it has an alias.
     pub(crate) legacy_names: bool,
     pub(crate) site: Site,
+    pub(crate) pages: Pages,
 }
 
 impl Config {
@@ -91,6 +94,7 @@ impl Config {
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
             site: Site::read(&reader, &listen)?,
+            pages: Pages::read(&reader)?,
             listen,
             database: parts::database(&reader, "PGRST_DB_URI")?
                 .map_or_else(|| DatabaseUri::parse("", &lookup), Ok)

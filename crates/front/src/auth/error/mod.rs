@@ -14,7 +14,7 @@ use serde_json::json;
 
 pub(crate) use database::Denied;
 use table::Refusal;
-pub(super) use version::ApiVersion;
+pub(crate) use version::ApiVersion;
 
 use crate::error::Error;
 use crate::response;
@@ -135,7 +135,7 @@ impl AuthError {
         self.retry_after
     }
 
-    pub(super) fn respond(self, version: ApiVersion) -> Response {
+    pub(crate) fn respond(self, version: ApiVersion) -> Response {
         let mut body = match version {
             ApiVersion::Initial => json!({
                 "code": self.status.as_u16(),

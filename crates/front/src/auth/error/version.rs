@@ -7,7 +7,7 @@ const HEADER: &str = "x-supabase-api-version";
 const NEWER: &str = "2024-01-01";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::auth) enum ApiVersion {
+pub(crate) enum ApiVersion {
     /// `{code: <HTTP status>, error_code, msg}`
     Initial,
     /// `{code, message}`, and the header in the answer
@@ -16,7 +16,7 @@ pub(in crate::auth) enum ApiVersion {
 
 impl ApiVersion {
     /// A version is a date; what is none counts as not given.
-    pub(in crate::auth) fn parse(headers: &HeaderMap) -> Self {
+    pub(crate) fn parse(headers: &HeaderMap) -> Self {
         let version = headers.get(HEADER).and_then(|version| version.to_str().ok()).unwrap_or_default();
         let is_date =
             version.len() == NEWER.len() && version.bytes().all(|b| b.is_ascii_digit() || b == b'-');
