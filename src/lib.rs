@@ -131,7 +131,11 @@ extension_sql_file!("../sql/72_admin_link.sql", name = "72_admin_link", requires
 extension_sql_file!("../sql/72_admin_factor.sql", name = "72_admin_factor", requires = ["72_admin_link"]);
 extension_sql_file!("../sql/72_admin_read.sql", name = "72_admin_read", requires = ["72_admin_factor"]);
 extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin_read"]);
-extension_sql_file!("../sql/75_public_settings.sql", name = "75_public_settings", requires = ["73_master_key"]);
+extension_sql_file!(
+    "../sql/75_public_settings.sql",
+    name = "75_public_settings",
+    requires = ["73_master_key"]
+);
 extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["75_public_settings"]);
 extension_sql_file!("../sql/81_lint_catalog.sql", name = "81_lint_catalog", requires = ["80_protect"]);
 extension_sql_file!("../sql/82_lint_table.sql", name = "82_lint_table", requires = ["81_lint_catalog"]);

@@ -99,7 +99,9 @@ mod tests {
         let longer = format!("{CHALLENGE}A");
         // The last character's two low bits mean nothing: only one spelling is taken.
         let other_spelling = format!("{}N", &CHALLENGE[..42]);
-        for text in ["", "A", &CHALLENGE[..42], &padded, &longer, &other_spelling, &CHALLENGE.replace('-', "+")] {
+        for text in
+            ["", "A", &CHALLENGE[..42], &padded, &longer, &other_spelling, &CHALLENGE.replace('-', "+")]
+        {
             assert_eq!(Challenge::parse(text, "S256"), None, "{text}");
         }
     }
@@ -108,7 +110,13 @@ mod tests {
     fn a_verifier_is_43_to_128_unreserved_characters() {
         let longest = "~".repeat(128);
         assert!(Verifier::parse(&longest).is_some());
-        for text in ["", &VERIFIER[..42], &format!("{longest}~"), &VERIFIER.replace('-', " "), &VERIFIER.replace('-', "é")] {
+        for text in [
+            "",
+            &VERIFIER[..42],
+            &format!("{longest}~"),
+            &VERIFIER.replace('-', " "),
+            &VERIFIER.replace('-', "é"),
+        ] {
             assert_eq!(Verifier::parse(text), None, "{text}");
         }
     }

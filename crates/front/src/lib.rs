@@ -19,6 +19,7 @@ mod error;
 mod health;
 mod metrics;
 mod openapi;
+mod pages;
 mod pg;
 mod plan;
 mod request;

@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{auth, browser, data, health};
+use crate::{auth, browser, data, health, pages};
 
 /// The main port. What no route takes is the data API's: `/rest/v1/<relation>`, `/<relation>`.
 pub(crate) fn public(app: Arc<App>) -> Router {
@@ -17,6 +17,7 @@ pub(crate) fn public(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(auth::jwks::handle))
         .fallback(data::handle)
         .layer(from_fn_with_state(Arc::clone(&app), browser::data_api))
+        .merge(pages::routes())
         .nest("/auth/v1", auth_routes().layer(from_fn_with_state(Arc::clone(&app), browser::auth_api)))
         .with_state(app)
 }

@@ -22,5 +22,5 @@ pub(crate) use claims::Claims;
 pub(crate) use cookies::Cookies;
 pub(crate) use layer::{auth_api, data_api};
 pub(crate) use origin::is_from_own_page;
-pub(crate) use session::{Resolved, Tokens, resolve};
+pub(crate) use session::{Resolved, Tokens, renew, resolve};
 pub(crate) use set_cookie::{SetCookies, Small};

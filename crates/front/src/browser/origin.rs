@@ -89,7 +89,11 @@ mod tests {
         assert!(own(&[("sec-fetch-site", "same-origin")]));
         assert!(own(&[origin]));
         // Under another of its names, and where a policy hides where the page is.
-        assert!(own(&[("sec-fetch-site", "same-origin"), ("origin", "http://localhost:1"), ("host", "localhost:1")]));
+        assert!(own(&[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "http://localhost:1"),
+            ("host", "localhost:1")
+        ]));
         assert!(own(&[("sec-fetch-site", "same-origin"), ("origin", "null")]));
     }
 

@@ -72,7 +72,8 @@ impl SetCookies {
         former: &Cookies,
     ) -> Result<(), AuthError> {
         // A token is ASCII: it can be cut anywhere.
-        let parts: Vec<&str> = access.as_bytes().chunks(PART).filter_map(|p| std::str::from_utf8(p).ok()).collect();
+        let parts: Vec<&str> =
+            access.as_bytes().chunks(PART).filter_map(|p| std::str::from_utf8(p).ok()).collect();
         if parts.len() > MOST_PARTS {
             let text = "Your profile holds more than a browser session can carry; ask the operator";
             return Err(AuthError::new(StatusCode::UNPROCESSABLE_ENTITY, "session_too_large", text));

@@ -4,8 +4,8 @@ mod decode;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decode::encode;
-pub(super) use decode::{Pair, pairs};
+pub(super) use decode::Pair;
+pub(crate) use decode::{encode, pairs};
 
 use super::grammar;
 use super::range::Range;

@@ -47,7 +47,7 @@ impl AuthError {
     }
 
     /// The database did what it should not do.
-    pub(super) fn internal(problem: &'static str) -> Self {
+    pub(crate) fn internal(problem: &'static str) -> Self {
         tracing::error!(problem, "a call of the auth API failed");
         Self::unexpected()
     }

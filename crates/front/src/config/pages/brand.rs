@@ -34,7 +34,9 @@ impl Brand {
         };
         let logo = reader.text(LOGO);
         if logo.as_deref().is_some_and(|logo| !is_picture_url(logo)) {
-            return Err(reader.error(LOGO, "a path of this host such as /logo.svg, or a URL with https or http"));
+            return Err(
+                reader.error(LOGO, "a path of this host such as /logo.svg, or a URL with https or http")
+            );
         }
         Ok(Self { name, palette: Palette::of(color), logo })
     }
@@ -69,11 +71,13 @@ mod tests {
 
     #[test]
     fn the_origin_of_the_picture_is_known() {
-        let origin = |logo: &str| {
-            brand(&[("GATEHOUSE_BRAND_LOGO", logo)]).unwrap().logo_origin().map(str::to_owned)
-        };
+        let origin =
+            |logo: &str| brand(&[("GATEHOUSE_BRAND_LOGO", logo)]).unwrap().logo_origin().map(str::to_owned);
         assert_eq!(origin("/logo.svg"), None);
-        assert_eq!(origin("https://cdn.example:8443/logo.svg?v=1").as_deref(), Some("https://cdn.example:8443"));
+        assert_eq!(
+            origin("https://cdn.example:8443/logo.svg?v=1").as_deref(),
+            Some("https://cdn.example:8443")
+        );
         assert_eq!(origin("https://cdn.example").as_deref(), Some("https://cdn.example"));
     }
 

@@ -64,7 +64,10 @@ mod tests {
     #[test]
     fn a_path_of_this_front_is_never_another_host() {
         let path = |url| site().own_path(url).map(str::to_owned);
-        assert_eq!(path("https://auth.example.com/auth/account?x=1#y").as_deref(), Some("/auth/account?x=1#y"));
+        assert_eq!(
+            path("https://auth.example.com/auth/account?x=1#y").as_deref(),
+            Some("/auth/account?x=1#y")
+        );
         assert_eq!(path("https://auth.example.com").as_deref(), Some("/"));
         assert_eq!(path("https://auth.example.com//evil.example"), None);
         assert_eq!(path("https://auth.example.com/\\evil.example"), None);
