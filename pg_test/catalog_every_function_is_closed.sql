@@ -63,8 +63,8 @@ select tap.is(
         -- sessions
         'refresh', 'sign_out', 'my_sessions', 'end_session', 'update_session', 'my_user', 'update_user', 'prune_sessions',
         -- codes, mail, second factor
-        'challenge_factor', 'confirm_email', 'end_sessions_without_factor', 'enroll_totp', 'generate_recovery_codes',
-        'mail_failed', 'mail_sent', 'my_factors', 'reauthenticate', 'request_email_change', 'request_otp', 'request_recovery',
+        'challenge_factor', 'confirm_email', 'delete_recovery_codes', 'end_sessions_without_factor', 'enroll_totp', 'generate_recovery_codes',
+        'mail_failed', 'mail_sent', 'my_factors', 'my_recovery_codes', 'reauthenticate', 'request_email_change', 'request_otp', 'request_recovery',
         'resend', 'take_mail', 'unenroll_factor', 'verify_factor', 'verify_link', 'verify_otp', 'verify_recovery_code',
         -- audit
         'maintain_audit', 'my_events', 'seal_audit', 'tenant_events', 'verify_audit',

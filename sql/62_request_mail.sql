@@ -175,7 +175,7 @@ comment on function auth.resend(text, text, text, jsonb) is
 create function auth.sign_up_unconfirmed(
     address text,
     password_hash text,
-    user_metadata jsonb,
+    newcomer auth.newcomer,
     home auth.tenant,
     options jsonb default '{}'
 )
@@ -190,21 +190,22 @@ declare
     shown auth."user";
     result auth.sign_in_result := auth.sign_in_refusal('ok', null);
 begin
-    insert into auth."user" (email, password_hash, user_metadata, tenant_id)
-    values (address, sign_up_unconfirmed.password_hash, sign_up_unconfirmed.user_metadata, pool)
+    insert into auth."user" (email, password_hash, user_metadata, app_metadata, tenant_id)
+    values (address, sign_up_unconfirmed.password_hash, newcomer.user_metadata, newcomer.app_metadata, pool)
     on conflict do nothing
     returning * into account;
     shown := account;
     if account.id is null then
         -- Whoever signs up last before anybody confirms: it is their password that the mail confirms.
         update auth."user"
-           set password_hash = sign_up_unconfirmed.password_hash, user_metadata = sign_up_unconfirmed.user_metadata
+           set password_hash = sign_up_unconfirmed.password_hash, user_metadata = newcomer.user_metadata,
+               app_metadata = app_metadata || newcomer.app_metadata
          where email = address and tenant_id is not distinct from pool
            and email_confirmed_at is null and banned_until is null
         returning * into account;
         shown := jsonb_populate_record(null::auth."user", jsonb_build_object(
-            'id', gen_random_uuid(), 'email', address, 'app_metadata', '{}'::jsonb, 'is_anonymous', false,
-            'user_metadata', sign_up_unconfirmed.user_metadata, 'created_at', now(), 'updated_at', now()));
+            'id', gen_random_uuid(), 'email', address, 'app_metadata', newcomer.app_metadata, 'is_anonymous', false,
+            'user_metadata', newcomer.user_metadata, 'created_at', now(), 'updated_at', now()));
     end if;
     if account.id is not null then
         if home.sign_up_open then
@@ -223,6 +224,6 @@ begin
     return result;
 end
 $$;
-revoke all on function auth.sign_up_unconfirmed(text, text, jsonb, auth.tenant, jsonb) from public;
-comment on function auth.sign_up_unconfirmed(text, text, jsonb, auth.tenant, jsonb) is
+revoke all on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.tenant, jsonb) from public;
+comment on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.tenant, jsonb) is
 'Internal: sign-up with pg_gatehouse.autoconfirm off. No tokens; for an address that has a user already, a user of the same form that does not exist.';

@@ -89,7 +89,7 @@ $$;
 revoke all on function auth.verify_otp(text, text, text, text) from public;
 grant execute on function auth.verify_otp(text, text, text, text) to anon, authenticated, service_role;
 comment on function auth.verify_otp(text, text, text, text) is
-'Signs in with a mailed code of six digits. kind: email (also signup, magiclink), recovery, email_change, invite. A code can be tried 5 times, by whomever; a wrong one is a row, not an error. Statuses: ok, mfa_required, otp_expired, validation_failed, throttled.';
+'Signs in with a mailed code of six digits. kind: email (also signup, magiclink), recovery, email_change, invite. A code can be tried 5 times, by whomever; a wrong one is a row, not an error. Statuses: ok, mfa_required, otp_expired, validation_failed, hook_rejected (of a newcomer), throttled.';
 
 create function auth.verify_link(token text, kind text default null)
 returns auth.sign_in_result
@@ -161,6 +161,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    newcomer auth.newcomer;
     account auth."user";
 begin
     if not auth.spend_one_time_token(token.id) then
@@ -168,7 +169,13 @@ begin
     elsif token.purpose in ('email_change_current', 'email_change_new') then
         return auth.redeem_email_change(token, by_code);
     end if;
-    account := auth.account_of(token);
+    if token.user_id is null and (token.data ->> 'create')::boolean then
+        newcomer := auth.before_sign_up(token.address, token.data -> 'user_metadata', token.data ->> 'tenant', 'otp');
+        if newcomer.status is not null then
+            return auth.sign_in_refusal(newcomer.status, newcomer.message);
+        end if;
+    end if;
+    account := auth.account_of(token, newcomer);
     if account.id is null or account.email is distinct from token.address or account.banned_until > now() then
         return auth.otp_refusal(account.id, 'user_gone_or_banned');
     end if;
@@ -192,7 +199,7 @@ $$;
 revoke all on function auth.redeem(auth.one_time_token, boolean) from public;
 comment on function auth.redeem(auth.one_time_token, boolean) is 'Internal: spends a token and does what it is for; by_code as in let_in.';
 
-create function auth.create_proved_user(address text, user_metadata jsonb, tenant text)
+create function auth.create_proved_user(address text, newcomer auth.newcomer, tenant text)
 returns auth."user"
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -205,8 +212,8 @@ begin
     if create_proved_user.tenant is not null and home.id is null then
         return null;
     end if;
-    insert into auth."user" (email, user_metadata, email_confirmed_at, tenant_id)
-    values (address, coalesce(create_proved_user.user_metadata, '{}'), now(), case when home.isolated then home.id end)
+    insert into auth."user" (email, user_metadata, app_metadata, email_confirmed_at, tenant_id)
+    values (address, newcomer.user_metadata, newcomer.app_metadata, now(), case when home.isolated then home.id end)
     on conflict do nothing
     returning * into account;
     if account.id is not null then
@@ -218,11 +225,11 @@ begin
     return account;
 end
 $$;
-revoke all on function auth.create_proved_user(text, jsonb, text) from public;
-comment on function auth.create_proved_user(text, jsonb, text) is
+revoke all on function auth.create_proved_user(text, auth.newcomer, text) from public;
+comment on function auth.create_proved_user(text, auth.newcomer, text) is
 'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
 
-create function auth.account_of(token auth.one_time_token)
+create function auth.account_of(token auth.one_time_token, newcomer auth.newcomer)
 returns auth."user"
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -234,7 +241,7 @@ begin
     if token.user_id is not null then
         select * into account from auth."user" where id = token.user_id for no key update;
     elsif (token.data ->> 'create')::boolean and current_setting('pg_gatehouse.sign_up')::boolean then
-        account := auth.create_proved_user(token.address, token.data -> 'user_metadata', token.data ->> 'tenant');
+        account := auth.create_proved_user(token.address, newcomer, token.data ->> 'tenant');
         if account.id is null then
             -- Somebody signed up with the address meanwhile.
             account := auth.find_user(token.address, token.data ->> 'tenant');
@@ -243,5 +250,5 @@ begin
     return account;
 end
 $$;
-revoke all on function auth.account_of(auth.one_time_token) from public;
-comment on function auth.account_of(auth.one_time_token) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';
+revoke all on function auth.account_of(auth.one_time_token, auth.newcomer) from public;
+comment on function auth.account_of(auth.one_time_token, auth.newcomer) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';

@@ -16,6 +16,7 @@ as $$
 declare
     metadata jsonb := coalesce(sign_in_anonymously.user_metadata, '{}');
     home auth.tenant;
+    newcomer auth.newcomer;
     account auth."user";
     wait integer;
 begin
@@ -37,8 +38,12 @@ begin
             return auth.sign_in_refusal('signup_disabled', 'Signups not allowed for this tenant');
         end if;
     end if;
-    insert into auth."user" (user_metadata, is_anonymous, tenant_id)
-    values (metadata, true, case when home.isolated then home.id end)
+    newcomer := auth.before_sign_up(null, metadata, sign_in_anonymously.tenant, 'anonymous');
+    if newcomer.status is not null then
+        return auth.sign_in_refusal(newcomer.status, newcomer.message);
+    end if;
+    insert into auth."user" (user_metadata, app_metadata, is_anonymous, tenant_id)
+    values (newcomer.user_metadata, newcomer.app_metadata, true, case when home.isolated then home.id end)
     returning * into strict account;
     if home.id is not null then
         perform auth.add_member(home.id, account.id, 'member');
@@ -50,7 +55,7 @@ $$;
 revoke all on function auth.sign_in_anonymously(jsonb, text) from public;
 grant execute on function auth.sign_in_anonymously(jsonb, text) to anon, authenticated, service_role;
 comment on function auth.sign_in_anonymously(jsonb, text) is
-'Makes a user without an address and signs them in, where pg_gatehouse.anonymous_sign_ins is on. tenant is the slug of a tenant that is open for sign-up to any address. update_user or request_email_change give the user an address, and a password. Statuses: ok, mfa_required, anonymous_provider_disabled, signup_disabled, validation_failed, throttled (see retry_after).';
+'Makes a user without an address and signs them in, where pg_gatehouse.anonymous_sign_ins is on. tenant is the slug of a tenant that is open for sign-up to any address. update_user or request_email_change give the user an address, and a password. Statuses: ok, mfa_required, anonymous_provider_disabled, signup_disabled, validation_failed, hook_rejected, throttled (see retry_after).';
 
 create function auth.adopt_address(account auth."user", address text)
 returns auth.sign_in_result

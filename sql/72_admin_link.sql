@@ -40,7 +40,7 @@ revoke all on function auth.newcomer_objection(text, jsonb, jsonb) from public;
 comment on function auth.newcomer_objection(text, jsonb, jsonb) is
 'Internal: what stands against an operator''s request about an address; null when nothing does.';
 
-create function auth.unconfirmed_user(address text, password_hash text, user_metadata jsonb, invited boolean)
+create function auth.unconfirmed_user(address text, password_hash text, newcomer auth.newcomer, invited boolean)
 returns auth."user"
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -49,8 +49,8 @@ as $$
 declare
     account auth."user";
 begin
-    insert into auth."user" (email, password_hash, user_metadata, invited_at)
-    values (address, unconfirmed_user.password_hash, coalesce(unconfirmed_user.user_metadata, '{}'), case when invited then now() end)
+    insert into auth."user" (email, password_hash, user_metadata, app_metadata, invited_at)
+    values (address, unconfirmed_user.password_hash, newcomer.user_metadata, newcomer.app_metadata, case when invited then now() end)
     on conflict do nothing
     returning * into account;
     if account.id is not null then
@@ -60,7 +60,7 @@ begin
     -- Somebody who has not proved the address yet: the operator's word counts for more than theirs.
     update auth."user"
        set password_hash = unconfirmed_user.password_hash,
-           user_metadata = coalesce(unconfirmed_user.user_metadata, user_metadata),
+           user_metadata = newcomer.user_metadata, app_metadata = app_metadata || newcomer.app_metadata,
            invited_at = case when invited then now() else invited_at end, updated_at = now()
      where email = address and tenant_id is null and email_confirmed_at is null
        and (banned_until is null or banned_until <= now())
@@ -68,8 +68,8 @@ begin
     return account;
 end
 $$;
-revoke all on function auth.unconfirmed_user(text, text, jsonb, boolean) from public;
-comment on function auth.unconfirmed_user(text, text, jsonb, boolean) is
+revoke all on function auth.unconfirmed_user(text, text, auth.newcomer, boolean) from public;
+comment on function auth.unconfirmed_user(text, text, auth.newcomer, boolean) is
 'Internal: the user of an address that nobody has proved, made when there is none; nulls when the address is taken.';
 
 create function auth.admin_invite_user(email text, user_metadata jsonb default '{}', options jsonb default '{}')
@@ -80,13 +80,18 @@ as $$
 declare
     address text := auth.normalize_email(admin_invite_user.email);
     objection text := auth.newcomer_objection(address, admin_invite_user.user_metadata, admin_invite_user.options);
+    newcomer auth.newcomer;
     account auth."user";
     result auth.sign_in_result;
 begin
     if objection is not null then
         return auth.sign_in_refusal('validation_failed', objection);
     end if;
-    account := auth.unconfirmed_user(address, null, admin_invite_user.user_metadata, true);
+    newcomer := auth.before_sign_up(address, admin_invite_user.user_metadata, null, 'invite');
+    if newcomer.status is not null then
+        return auth.sign_in_refusal(newcomer.status, newcomer.message);
+    end if;
+    account := auth.unconfirmed_user(address, null, newcomer, true);
     if account.id is null then
         return auth.sign_in_refusal('email_exists', 'A user with this email address has already been registered');
     end if;
@@ -99,7 +104,7 @@ $$;
 revoke all on function auth.admin_invite_user(text, jsonb, jsonb) from public;
 grant execute on function auth.admin_invite_user(text, jsonb, jsonb) to service_role;
 comment on function auth.admin_invite_user(text, jsonb, jsonb) is
-'Makes a user for the address and mails an invitation, whose link or code (kind invite) proves the address and signs in; again for one who has not taken it up. A password that somebody set for the address before it was proved is void. options as for sign_up. Statuses: ok, validation_failed, email_exists.';
+'Makes a user for the address and mails an invitation, whose link or code (kind invite) proves the address and signs in; again for one who has not taken it up. A password that somebody set for the address before it was proved is void. Its metadata are those given here. options as for sign_up. Statuses: ok, validation_failed, hook_rejected, email_exists.';
 
 create function auth.admin_generate_link(
     kind text,
@@ -117,6 +122,7 @@ declare
     address text := auth.normalize_email(admin_generate_link.email);
     about jsonb := admin_generate_link.user_metadata;
     objection text := auth.newcomer_objection(address, about, admin_generate_link.options);
+    newcomer auth.newcomer;
     account auth."user";
     verdict record;
 begin
@@ -144,8 +150,12 @@ begin
             return auth.link_refusal('weak_password', array_to_string(verdict.reasons, ' '));
         end if;
     end if;
+    newcomer := auth.before_sign_up(address, about, null, case kind when 'signup' then 'password' when 'magiclink' then 'otp' else kind end);
+    if newcomer.status is not null then
+        return auth.link_refusal(newcomer.status, newcomer.message);
+    end if;
     account := auth.unconfirmed_user(address, case when kind = 'signup' then auth.hash_password(admin_generate_link.password) end,
-                                     about, kind = 'invite');
+                                     newcomer, kind = 'invite');
     if account.id is null then
         return auth.link_refusal('email_exists', 'A user with this email address has already been registered');
     end if;
@@ -156,7 +166,7 @@ $$;
 revoke all on function auth.admin_generate_link(text, text, text, text, jsonb, jsonb) from public;
 grant execute on function auth.admin_generate_link(text, text, text, text, jsonb, jsonb) to service_role;
 comment on function auth.admin_generate_link(text, text, text, text, jsonb, jsonb) is
-'A link''s token and a code for the operator to hand over; nothing is mailed. kind: signup (with a password), invite, magiclink, recovery, email_change_current, email_change_new (with new_email; both are needed). signup, invite and magiclink make the user when there is none. Statuses: ok, validation_failed, weak_password, email_exists, user_not_found.';
+'A link''s token and a code for the operator to hand over; nothing is mailed. kind: signup (with a password), invite, magiclink, recovery, email_change_current, email_change_new (with new_email; both are needed). signup, invite and magiclink make the user when there is none. Statuses: ok, validation_failed, weak_password, hook_rejected, email_exists, user_not_found.';
 
 create function auth.link_for(account auth."user", kind text, address text, data jsonb, options jsonb)
 returns auth.link_result

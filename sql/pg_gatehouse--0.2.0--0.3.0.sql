@@ -8,6 +8,9 @@ drop function auth.update_user(text, text, jsonb, text, text);
 drop function auth.update_refusal(auth."user", text, text, jsonb, text, text);
 drop function auth.redeem(auth.one_time_token);
 drop function auth.redeem_email_change(auth.one_time_token);
+drop function auth.sign_up_unconfirmed(text, text, jsonb, auth.tenant, jsonb);
+drop function auth.create_proved_user(text, jsonb, text);
+drop function auth.account_of(auth.one_time_token);
 
 alter table auth.tenant
     add column site_url text
@@ -24,6 +27,81 @@ alter table auth.one_time_token drop constraint one_time_token_purpose_check;
 alter table auth.one_time_token add constraint one_time_token_purpose_check check (purpose in (
     'confirm_email', 'recovery', 'magic_link', 'email_change_current', 'email_change_new', 'reauthentication', 'invite'));
 
+-- The deployment's own functions, which settings name (src/hook.rs calls them, crates/core/src/hook.rs
+-- judges what they return).
+--
+-- pg_gatehouse.before_sign_up_hook (user jsonb) returns jsonb: before a user is made, and before it is
+--   looked up whether the address has one, so that the answer tells nothing. It may change both
+--   metadata; null or a plain "raise exception" refuses, the latter in words for the user.
+-- pg_gatehouse.custom_claims_hook (claims jsonb) returns jsonb: before a session's access token is
+--   signed. It adds claims and changes none but user_metadata.
+-- pg_gatehouse.event_hook (event jsonb) returns void: in the transaction of what has happened, of
+--   which it is a part. It is told of successes: a failure is recorded by the background worker,
+--   whatever becomes of the transaction, and no code but ours runs there.
+--
+-- Each runs as its owner. One that fails makes the statement fail: 38000, hook_failed in DETAIL; what
+-- went wrong is in the server's log.
+create function auth.call_before_sign_up_hook("user" jsonb)
+returns jsonb
+language c volatile strict parallel unsafe
+as 'MODULE_PATHNAME', 'call_before_sign_up_hook_wrapper';
+revoke all on function auth.call_before_sign_up_hook(jsonb) from public;
+comment on function auth.call_before_sign_up_hook(jsonb) is
+'Internal: user_metadata and app_metadata as the hook wants them; error 38000 with hook_rejected or hook_failed in DETAIL.';
+
+create function auth.call_custom_claims_hook(claims jsonb)
+returns jsonb
+language c volatile strict parallel unsafe
+as 'MODULE_PATHNAME', 'call_custom_claims_hook_wrapper';
+revoke all on function auth.call_custom_claims_hook(jsonb) from public;
+comment on function auth.call_custom_claims_hook(jsonb) is
+'Internal: the claims and what the hook adds; error 38000 hook_failed when it changes one that is reserved.';
+
+create function auth.call_event_hook(event jsonb)
+returns void
+language c volatile strict parallel unsafe
+as 'MODULE_PATHNAME', 'call_event_hook_wrapper';
+revoke all on function auth.call_event_hook(jsonb) from public;
+comment on function auth.call_event_hook(jsonb) is
+'Internal: tells the hook of an event; what the hook does is not told it in turn. Error 38000 hook_failed.';
+
+create type auth.newcomer as (status text, message text, user_metadata jsonb, app_metadata jsonb);
+comment on type auth.newcomer is 'Internal: what is kept of somebody who signs up; with a status it is refused.';
+
+create function auth.before_sign_up(email text, user_metadata jsonb, tenant text, method text)
+returns auth.newcomer
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    newcomer auth.newcomer;
+    kept jsonb;
+begin
+    newcomer.user_metadata := coalesce(before_sign_up.user_metadata, '{}');
+    newcomer.app_metadata := '{}';
+    if current_setting('pg_gatehouse.before_sign_up_hook') = '' then
+        return newcomer;
+    end if;
+    begin
+        kept := auth.call_before_sign_up_hook(jsonb_build_object(
+            'email', email, 'user_metadata', newcomer.user_metadata, 'app_metadata', newcomer.app_metadata,
+            'tenant', tenant, 'method', method));
+    exception when external_routine_exception then
+        get stacked diagnostics newcomer.status = pg_exception_detail, newcomer.message = message_text;
+        if newcomer.status <> 'hook_rejected' then
+            raise;
+        end if;
+        perform auth.record_event('sign_up', 'failure', detail => jsonb_build_object('method', method, 'reason', newcomer.status));
+        return newcomer;
+    end;
+    newcomer.user_metadata := kept -> 'user_metadata';
+    newcomer.app_metadata := kept -> 'app_metadata';
+    return newcomer;
+end
+$$;
+revoke all on function auth.before_sign_up(text, jsonb, text, text) from public;
+comment on function auth.before_sign_up(text, jsonb, text, text) is
+'Internal: asks pg_gatehouse.before_sign_up_hook about somebody who is to become a user by a method: password, otp, anonymous, invite or external. Status null or hook_rejected, with a message for the user.';
 comment on column auth.tenant.site_url is 'Where its application is, for mails; null for the deployment''s. Only the operator sets it: what is mailed leads there.';
 comment on column auth.tenant.mail_from is 'Sender of its mails, such as Acme <no-reply@acme.example>; null for the deployment''s. Only the operator sets it.';
 comment on column auth."user".is_anonymous is 'Made by sign_in_anonymously; until an address is proved.';
@@ -87,6 +165,92 @@ as $$
     select row('throttled', 'Request rate limit reached', null, null, null, null, retry_after, null, null)::auth.sign_in_result
 $$;
 
+create or replace function auth.record_event(
+    event text,
+    outcome text,
+    user_id uuid default null,
+    tenant_id uuid default null,
+    session_id uuid default null,
+    detail jsonb default '{}'
+)
+returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    happened timestamptz := clock_timestamp();
+    ip inet := auth.request_ip();
+    user_agent text := auth.request_user_agent();
+    described jsonb := jsonb_build_object(
+        'at', happened, 'event', $1, 'outcome', $2, 'user_id', $3, 'tenant_id', $4, 'session_id', $5,
+        'ip', ip, 'user_agent', user_agent, 'detail', coalesce($6, '{}'));
+begin
+    if not auth.note_event(described) then
+        insert into auth.audit_event (at, event, outcome, user_id, tenant_id, session_id, ip, user_agent, detail)
+        values (happened, $1, $2, $3, $4, $5, ip, user_agent, coalesce($6, '{}'));
+    end if;
+    if $2 = 'success' and current_setting('pg_gatehouse.event_hook') <> '' then
+        perform auth.call_event_hook(described);
+    end if;
+end
+$$;
+comment on function auth.record_event(text, text, uuid, uuid, uuid, jsonb) is
+'Internal: records an event. A success goes when the transaction is rolled back, and pg_gatehouse.event_hook is told of it; a failure stays.';
+
+create or replace function auth.issue_access_token(session auth.session, account auth."user", tenant_id uuid)
+returns auth.sign_in_result
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    token_id uuid := auth.new_token_id();
+    limits record := auth.session_limits(issue_access_token.tenant_id);
+    membership jsonb := auth.membership_claims(account.id, issue_access_token.tenant_id, session.aal);
+    claims jsonb;
+    kept auth.session;
+    result auth.sign_in_result;
+begin
+    update auth.session as s
+       set tenant_id = issue_access_token.tenant_id,
+           token_ids = auth.remember_token_id(s.token_ids, token_id),
+           refreshed_at = clock_timestamp(),
+           expires_at = least(s.expires_at, s.created_at + limits.lifetime)
+     where s.id = issue_access_token.session.id
+    returning s.* into strict kept;
+
+    result.status := 'ok';
+    -- No token outlives its session, nor the time that the session may be idle.
+    result.expires_at := date_trunc('second', least(
+        kept.expires_at,
+        kept.refreshed_at + limits.idle_timeout,
+        clock_timestamp() + current_setting('pg_gatehouse.access_token_ttl')::interval));
+    result."user" := auth.user_json(account);
+    claims := jsonb_build_object(
+        'exp', extract(epoch from result.expires_at)::bigint,
+        'jti', token_id,
+        'sub', account.id,
+        'role', 'authenticated',
+        'email', coalesce(account.email, ''),
+        'phone', '',
+        'aal', kept.aal,
+        'amr', kept.amr,
+        'session_id', kept.id,
+        'tenant_id', membership -> 'tenant_id',
+        'tenant_slug', membership -> 'tenant_slug',
+        'roles', membership -> 'roles',
+        'permissions', membership -> 'permissions',
+        'app_metadata', auth.public_app_metadata(account),
+        'user_metadata', account.user_metadata,
+        'is_anonymous', account.is_anonymous);
+    if current_setting('pg_gatehouse.custom_claims_hook') <> '' then
+        claims := auth.call_custom_claims_hook(claims);
+    end if;
+    result.access_token := auth.sign_access_token(claims);
+    return result;
+end
+$$;
+
 -- Sign-up: makes a user and opens a session.
 --
 -- Security definer: sign_up (called by anybody, writes the tables of schema auth).
@@ -107,6 +271,7 @@ declare
     metadata jsonb := coalesce(sign_up.user_metadata, '{}');
     home auth.tenant;
     verdict record;
+    newcomer auth.newcomer;
     account auth."user";
     wait integer;
 begin
@@ -136,12 +301,17 @@ begin
     if not verdict.ok then
         return auth.sign_in_refusal('weak_password', array_to_string(verdict.reasons, ' '), verdict.reasons);
     end if;
+    newcomer := auth.before_sign_up(address, metadata, sign_up.tenant, 'password');
+    if newcomer.status is not null then
+        return auth.sign_in_refusal(newcomer.status, newcomer.message);
+    end if;
 
     if not current_setting('pg_gatehouse.autoconfirm')::boolean then
-        return auth.sign_up_unconfirmed(address, auth.hash_password(sign_up.password), metadata, home, sign_up.options);
+        return auth.sign_up_unconfirmed(address, auth.hash_password(sign_up.password), newcomer, home, sign_up.options);
     end if;
-    insert into auth."user" (email, password_hash, user_metadata, email_confirmed_at, tenant_id)
-    values (address, auth.hash_password(sign_up.password), metadata, now(), case when home.isolated then home.id end)
+    insert into auth."user" (email, password_hash, user_metadata, app_metadata, email_confirmed_at, tenant_id)
+    values (address, auth.hash_password(sign_up.password), newcomer.user_metadata, newcomer.app_metadata, now(),
+            case when home.isolated then home.id end)
     on conflict do nothing
     returning * into account;
     if account.id is null then
@@ -159,7 +329,7 @@ $$;
 revoke all on function auth.sign_up(text, text, jsonb, text, jsonb) from public;
 grant execute on function auth.sign_up(text, text, jsonb, text, jsonb) to anon, authenticated, service_role;
 comment on function auth.sign_up(text, text, jsonb, text, jsonb) is
-'Creates a user and signs them in; with pg_gatehouse.autoconfirm off it mails a confirmation instead, and the answer has no tokens and is the same for an address that is taken. tenant is the slug of a tenant that is open for sign-up, which the user then joins; or of an isolated one that has invited the address. options goes to the mail (redirect_to), and a code_challenge of method s256 is kept with its link (follow_link). Statuses: ok, mfa_required, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, user_already_exists.';
+'Creates a user and signs them in; with pg_gatehouse.autoconfirm off it mails a confirmation instead, and the answer has no tokens and is the same for an address that is taken. tenant is the slug of a tenant that is open for sign-up, which the user then joins; or of an isolated one that has invited the address. options goes to the mail (redirect_to), and a code_challenge of method s256 is kept with its link (follow_link). Statuses: ok, mfa_required, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, hook_rejected, user_already_exists.';
 
 create or replace function auth.invite(email text, role text, tenant uuid default null, lifetime interval default '7 days')
 returns auth.invitation_result
@@ -636,10 +806,10 @@ begin
 end
 $$;
 
-create or replace function auth.sign_up_unconfirmed(
+create function auth.sign_up_unconfirmed(
     address text,
     password_hash text,
-    user_metadata jsonb,
+    newcomer auth.newcomer,
     home auth.tenant,
     options jsonb default '{}'
 )
@@ -654,21 +824,22 @@ declare
     shown auth."user";
     result auth.sign_in_result := auth.sign_in_refusal('ok', null);
 begin
-    insert into auth."user" (email, password_hash, user_metadata, tenant_id)
-    values (address, sign_up_unconfirmed.password_hash, sign_up_unconfirmed.user_metadata, pool)
+    insert into auth."user" (email, password_hash, user_metadata, app_metadata, tenant_id)
+    values (address, sign_up_unconfirmed.password_hash, newcomer.user_metadata, newcomer.app_metadata, pool)
     on conflict do nothing
     returning * into account;
     shown := account;
     if account.id is null then
         -- Whoever signs up last before anybody confirms: it is their password that the mail confirms.
         update auth."user"
-           set password_hash = sign_up_unconfirmed.password_hash, user_metadata = sign_up_unconfirmed.user_metadata
+           set password_hash = sign_up_unconfirmed.password_hash, user_metadata = newcomer.user_metadata,
+               app_metadata = app_metadata || newcomer.app_metadata
          where email = address and tenant_id is not distinct from pool
            and email_confirmed_at is null and banned_until is null
         returning * into account;
         shown := jsonb_populate_record(null::auth."user", jsonb_build_object(
-            'id', gen_random_uuid(), 'email', address, 'app_metadata', '{}'::jsonb, 'is_anonymous', false,
-            'user_metadata', sign_up_unconfirmed.user_metadata, 'created_at', now(), 'updated_at', now()));
+            'id', gen_random_uuid(), 'email', address, 'app_metadata', newcomer.app_metadata, 'is_anonymous', false,
+            'user_metadata', newcomer.user_metadata, 'created_at', now(), 'updated_at', now()));
     end if;
     if account.id is not null then
         if home.sign_up_open then
@@ -687,6 +858,9 @@ begin
     return result;
 end
 $$;
+revoke all on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.tenant, jsonb) from public;
+comment on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.tenant, jsonb) is
+'Internal: sign-up with pg_gatehouse.autoconfirm off. No tokens; for an address that has a user already, a user of the same form that does not exist.';
 
 -- Bringing a mailed code or link back.
 --
@@ -761,7 +935,7 @@ begin
 end
 $$;
 comment on function auth.verify_otp(text, text, text, text) is
-'Signs in with a mailed code of six digits. kind: email (also signup, magiclink), recovery, email_change, invite. A code can be tried 5 times, by whomever; a wrong one is a row, not an error. Statuses: ok, mfa_required, otp_expired, validation_failed, throttled.';
+'Signs in with a mailed code of six digits. kind: email (also signup, magiclink), recovery, email_change, invite. A code can be tried 5 times, by whomever; a wrong one is a row, not an error. Statuses: ok, mfa_required, otp_expired, validation_failed, hook_rejected (of a newcomer), throttled.';
 
 create or replace function auth.verify_link(token text, kind text default null)
 returns auth.sign_in_result
@@ -815,6 +989,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    newcomer auth.newcomer;
     account auth."user";
 begin
     if not auth.spend_one_time_token(token.id) then
@@ -822,7 +997,13 @@ begin
     elsif token.purpose in ('email_change_current', 'email_change_new') then
         return auth.redeem_email_change(token, by_code);
     end if;
-    account := auth.account_of(token);
+    if token.user_id is null and (token.data ->> 'create')::boolean then
+        newcomer := auth.before_sign_up(token.address, token.data -> 'user_metadata', token.data ->> 'tenant', 'otp');
+        if newcomer.status is not null then
+            return auth.sign_in_refusal(newcomer.status, newcomer.message);
+        end if;
+    end if;
+    account := auth.account_of(token, newcomer);
     if account.id is null or account.email is distinct from token.address or account.banned_until > now() then
         return auth.otp_refusal(account.id, 'user_gone_or_banned');
     end if;
@@ -846,7 +1027,37 @@ $$;
 revoke all on function auth.redeem(auth.one_time_token, boolean) from public;
 comment on function auth.redeem(auth.one_time_token, boolean) is 'Internal: spends a token and does what it is for; by_code as in let_in.';
 
-create or replace function auth.account_of(token auth.one_time_token)
+create function auth.create_proved_user(address text, newcomer auth.newcomer, tenant text)
+returns auth."user"
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    home auth.tenant := auth.sign_up_tenant(create_proved_user.tenant, address);
+    account auth."user";
+begin
+    if create_proved_user.tenant is not null and home.id is null then
+        return null;
+    end if;
+    insert into auth."user" (email, user_metadata, app_metadata, email_confirmed_at, tenant_id)
+    values (address, newcomer.user_metadata, newcomer.app_metadata, now(), case when home.isolated then home.id end)
+    on conflict do nothing
+    returning * into account;
+    if account.id is not null then
+        if home.sign_up_open then
+            perform auth.add_member(home.id, account.id, 'member');
+        end if;
+        perform auth.record_event('sign_up', 'success', account.id, home.id, detail => '{"method": "otp"}');
+    end if;
+    return account;
+end
+$$;
+revoke all on function auth.create_proved_user(text, auth.newcomer, text) from public;
+comment on function auth.create_proved_user(text, auth.newcomer, text) is
+'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
+
+create function auth.account_of(token auth.one_time_token, newcomer auth.newcomer)
 returns auth."user"
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -858,7 +1069,7 @@ begin
     if token.user_id is not null then
         select * into account from auth."user" where id = token.user_id for no key update;
     elsif (token.data ->> 'create')::boolean and current_setting('pg_gatehouse.sign_up')::boolean then
-        account := auth.create_proved_user(token.address, token.data -> 'user_metadata', token.data ->> 'tenant');
+        account := auth.create_proved_user(token.address, newcomer, token.data ->> 'tenant');
         if account.id is null then
             -- Somebody signed up with the address meanwhile.
             account := auth.find_user(token.address, token.data ->> 'tenant');
@@ -867,6 +1078,8 @@ begin
     return account;
 end
 $$;
+revoke all on function auth.account_of(auth.one_time_token, auth.newcomer) from public;
+comment on function auth.account_of(auth.one_time_token, auth.newcomer) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';
 
 create function auth.remove_factor(account auth."user", factor auth.mfa_factor)
 returns void
@@ -959,6 +1172,44 @@ begin
     return auth.raise_assurance(account, account.id, 'recovery_code', jsonb_build_object('remaining', remaining));
 end
 $$;
+
+create function auth.my_recovery_codes(out total integer, out remaining integer)
+returns record
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account auth."user" := auth.signed_in_user();
+begin
+    select count(*), count(*) filter (where r.used_at is null) into total, remaining
+      from auth.recovery_code as r
+     where r.user_id = account.id;
+end
+$$;
+revoke all on function auth.my_recovery_codes() from public;
+grant execute on function auth.my_recovery_codes() to authenticated;
+comment on function auth.my_recovery_codes() is
+'How many recovery codes the signed-in user was given last, and how many of them are left; zeros without any. Errors: 42501.';
+
+create function auth.delete_recovery_codes()
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account auth."user" := auth.require_step_up();
+begin
+    delete from auth.recovery_code as r where r.user_id = account.id;
+    if found then
+        perform auth.record_event('recovery_codes_deleted', 'success', account.id, null, auth.session_id());
+    end if;
+    return found;
+end
+$$;
+revoke all on function auth.delete_recovery_codes() from public;
+grant execute on function auth.delete_recovery_codes() to authenticated;
+comment on function auth.delete_recovery_codes() is
+'Voids all recovery codes of the signed-in user; false when there are none. Needs aal2 when the user has a second factor. Errors: 42501 (insufficient_aal).';
 
 -- Changing the e-mail address, which both addresses confirm, and proving presence again by mail.
 --
@@ -1238,6 +1489,7 @@ as $$
 declare
     metadata jsonb := coalesce(sign_in_anonymously.user_metadata, '{}');
     home auth.tenant;
+    newcomer auth.newcomer;
     account auth."user";
     wait integer;
 begin
@@ -1259,8 +1511,12 @@ begin
             return auth.sign_in_refusal('signup_disabled', 'Signups not allowed for this tenant');
         end if;
     end if;
-    insert into auth."user" (user_metadata, is_anonymous, tenant_id)
-    values (metadata, true, case when home.isolated then home.id end)
+    newcomer := auth.before_sign_up(null, metadata, sign_in_anonymously.tenant, 'anonymous');
+    if newcomer.status is not null then
+        return auth.sign_in_refusal(newcomer.status, newcomer.message);
+    end if;
+    insert into auth."user" (user_metadata, app_metadata, is_anonymous, tenant_id)
+    values (newcomer.user_metadata, newcomer.app_metadata, true, case when home.isolated then home.id end)
     returning * into strict account;
     if home.id is not null then
         perform auth.add_member(home.id, account.id, 'member');
@@ -1272,7 +1528,7 @@ $$;
 revoke all on function auth.sign_in_anonymously(jsonb, text) from public;
 grant execute on function auth.sign_in_anonymously(jsonb, text) to anon, authenticated, service_role;
 comment on function auth.sign_in_anonymously(jsonb, text) is
-'Makes a user without an address and signs them in, where pg_gatehouse.anonymous_sign_ins is on. tenant is the slug of a tenant that is open for sign-up to any address. update_user or request_email_change give the user an address, and a password. Statuses: ok, mfa_required, anonymous_provider_disabled, signup_disabled, validation_failed, throttled (see retry_after).';
+'Makes a user without an address and signs them in, where pg_gatehouse.anonymous_sign_ins is on. tenant is the slug of a tenant that is open for sign-up to any address. update_user or request_email_change give the user an address, and a password. Statuses: ok, mfa_required, anonymous_provider_disabled, signup_disabled, validation_failed, hook_rejected, throttled (see retry_after).';
 
 create function auth.adopt_address(account auth."user", address text)
 returns auth.sign_in_result
@@ -1330,6 +1586,55 @@ revoke all on function auth.prune_anonymous_users(interval, integer) from public
 grant execute on function auth.prune_anonymous_users(interval, integer) to service_role;
 comment on function auth.prune_anonymous_users(interval, integer) is
 'Deletes anonymous users who have had no living session for that long, so that nobody can come back as them, at most batch of them; gives how many. Call it again until it gives less than batch. Error 22023 for limits out of range.';
+
+create or replace function auth.adopt_identity(external_issuer text, external_subject text, address text)
+returns auth."user"
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    rules auth.trusted_issuer;
+    newcomer auth.newcomer;
+    account auth."user";
+begin
+    select * into rules from auth.trusted_issuer where issuer = external_issuer;
+    address := auth.normalize_email(address);
+    if rules.link_users and address is not null then
+        -- An address that its user never confirmed may have been entered by a stranger, in wait.
+        select * into account from auth."user"
+         where email = address and tenant_id is null and email_confirmed_at is not null;
+    end if;
+    if account.id is null and rules.create_users then
+        newcomer := auth.before_sign_up(address, '{}', null, 'external');
+        if newcomer.status is not null then
+            return null;
+        end if;
+        insert into auth."user" (email, email_confirmed_at, user_metadata, app_metadata)
+        values (address, case when address is not null then now() end, newcomer.user_metadata, newcomer.app_metadata)
+        on conflict do nothing
+        returning * into account;
+    end if;
+    if account.id is null then
+        -- The address may have been taken a moment ago by another first sign-in of this subject.
+        select "user".* into account
+          from auth.external_identity join auth."user" on "user".id = user_id
+         where issuer = external_issuer and subject = external_subject;
+        return account;
+    end if;
+    insert into auth.external_identity (issuer, subject, user_id, email) values (external_issuer, external_subject, account.id, address)
+    on conflict on constraint external_identity_pkey do nothing;
+    if not found then
+        -- Another transaction was first: its user counts, and one that was made here is not needed.
+        delete from auth."user" where id = account.id and rules.create_users and created_at = now() and password_hash is null;
+        select "user".* into account
+          from auth.external_identity join auth."user" on "user".id = user_id
+         where issuer = external_issuer and subject = external_subject;
+    end if;
+    perform auth.record_event('identity_linked', 'success', account.id, detail => jsonb_build_object('issuer', external_issuer));
+    return account;
+end
+$$;
 
 create or replace function auth.sign_in_external(token text, tenant text default null)
 returns auth.sign_in_result
@@ -1422,7 +1727,7 @@ revoke all on function auth.newcomer_objection(text, jsonb, jsonb) from public;
 comment on function auth.newcomer_objection(text, jsonb, jsonb) is
 'Internal: what stands against an operator''s request about an address; null when nothing does.';
 
-create function auth.unconfirmed_user(address text, password_hash text, user_metadata jsonb, invited boolean)
+create function auth.unconfirmed_user(address text, password_hash text, newcomer auth.newcomer, invited boolean)
 returns auth."user"
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -1431,8 +1736,8 @@ as $$
 declare
     account auth."user";
 begin
-    insert into auth."user" (email, password_hash, user_metadata, invited_at)
-    values (address, unconfirmed_user.password_hash, coalesce(unconfirmed_user.user_metadata, '{}'), case when invited then now() end)
+    insert into auth."user" (email, password_hash, user_metadata, app_metadata, invited_at)
+    values (address, unconfirmed_user.password_hash, newcomer.user_metadata, newcomer.app_metadata, case when invited then now() end)
     on conflict do nothing
     returning * into account;
     if account.id is not null then
@@ -1442,7 +1747,7 @@ begin
     -- Somebody who has not proved the address yet: the operator's word counts for more than theirs.
     update auth."user"
        set password_hash = unconfirmed_user.password_hash,
-           user_metadata = coalesce(unconfirmed_user.user_metadata, user_metadata),
+           user_metadata = newcomer.user_metadata, app_metadata = app_metadata || newcomer.app_metadata,
            invited_at = case when invited then now() else invited_at end, updated_at = now()
      where email = address and tenant_id is null and email_confirmed_at is null
        and (banned_until is null or banned_until <= now())
@@ -1450,8 +1755,8 @@ begin
     return account;
 end
 $$;
-revoke all on function auth.unconfirmed_user(text, text, jsonb, boolean) from public;
-comment on function auth.unconfirmed_user(text, text, jsonb, boolean) is
+revoke all on function auth.unconfirmed_user(text, text, auth.newcomer, boolean) from public;
+comment on function auth.unconfirmed_user(text, text, auth.newcomer, boolean) is
 'Internal: the user of an address that nobody has proved, made when there is none; nulls when the address is taken.';
 
 create function auth.admin_invite_user(email text, user_metadata jsonb default '{}', options jsonb default '{}')
@@ -1462,13 +1767,18 @@ as $$
 declare
     address text := auth.normalize_email(admin_invite_user.email);
     objection text := auth.newcomer_objection(address, admin_invite_user.user_metadata, admin_invite_user.options);
+    newcomer auth.newcomer;
     account auth."user";
     result auth.sign_in_result;
 begin
     if objection is not null then
         return auth.sign_in_refusal('validation_failed', objection);
     end if;
-    account := auth.unconfirmed_user(address, null, admin_invite_user.user_metadata, true);
+    newcomer := auth.before_sign_up(address, admin_invite_user.user_metadata, null, 'invite');
+    if newcomer.status is not null then
+        return auth.sign_in_refusal(newcomer.status, newcomer.message);
+    end if;
+    account := auth.unconfirmed_user(address, null, newcomer, true);
     if account.id is null then
         return auth.sign_in_refusal('email_exists', 'A user with this email address has already been registered');
     end if;
@@ -1481,7 +1791,7 @@ $$;
 revoke all on function auth.admin_invite_user(text, jsonb, jsonb) from public;
 grant execute on function auth.admin_invite_user(text, jsonb, jsonb) to service_role;
 comment on function auth.admin_invite_user(text, jsonb, jsonb) is
-'Makes a user for the address and mails an invitation, whose link or code (kind invite) proves the address and signs in; again for one who has not taken it up. A password that somebody set for the address before it was proved is void. options as for sign_up. Statuses: ok, validation_failed, email_exists.';
+'Makes a user for the address and mails an invitation, whose link or code (kind invite) proves the address and signs in; again for one who has not taken it up. A password that somebody set for the address before it was proved is void. Its metadata are those given here. options as for sign_up. Statuses: ok, validation_failed, hook_rejected, email_exists.';
 
 create function auth.admin_generate_link(
     kind text,
@@ -1499,6 +1809,7 @@ declare
     address text := auth.normalize_email(admin_generate_link.email);
     about jsonb := admin_generate_link.user_metadata;
     objection text := auth.newcomer_objection(address, about, admin_generate_link.options);
+    newcomer auth.newcomer;
     account auth."user";
     verdict record;
 begin
@@ -1526,8 +1837,12 @@ begin
             return auth.link_refusal('weak_password', array_to_string(verdict.reasons, ' '));
         end if;
     end if;
+    newcomer := auth.before_sign_up(address, about, null, case kind when 'signup' then 'password' when 'magiclink' then 'otp' else kind end);
+    if newcomer.status is not null then
+        return auth.link_refusal(newcomer.status, newcomer.message);
+    end if;
     account := auth.unconfirmed_user(address, case when kind = 'signup' then auth.hash_password(admin_generate_link.password) end,
-                                     about, kind = 'invite');
+                                     newcomer, kind = 'invite');
     if account.id is null then
         return auth.link_refusal('email_exists', 'A user with this email address has already been registered');
     end if;
@@ -1538,7 +1853,7 @@ $$;
 revoke all on function auth.admin_generate_link(text, text, text, text, jsonb, jsonb) from public;
 grant execute on function auth.admin_generate_link(text, text, text, text, jsonb, jsonb) to service_role;
 comment on function auth.admin_generate_link(text, text, text, text, jsonb, jsonb) is
-'A link''s token and a code for the operator to hand over; nothing is mailed. kind: signup (with a password), invite, magiclink, recovery, email_change_current, email_change_new (with new_email; both are needed). signup, invite and magiclink make the user when there is none. Statuses: ok, validation_failed, weak_password, email_exists, user_not_found.';
+'A link''s token and a code for the operator to hand over; nothing is mailed. kind: signup (with a password), invite, magiclink, recovery, email_change_current, email_change_new (with new_email; both are needed). signup, invite and magiclink make the user when there is none. Statuses: ok, validation_failed, weak_password, hook_rejected, email_exists, user_not_found.';
 
 create function auth.link_for(account auth."user", kind text, address text, data jsonb, options jsonb)
 returns auth.link_result

@@ -15,6 +15,7 @@
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`membership`], [`permission`] | what a user may do in a tenant now |
 //! | [`invitation`] | tokens of invitations |
+//! | [`hook`] | the deployment's own functions |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`session`] | whether the session of an access token lives, and the token's id |
 //! | [`refresh_token`] | making, hashing and following refresh tokens |
@@ -43,6 +44,7 @@ mod claims;
 mod factor;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod hook;
 mod invitation;
 mod issuer;
 mod jsonb;
@@ -73,7 +75,8 @@ extension_sql_file!("../sql/10_password.sql", name = "10_password", requires = [
 extension_sql_file!("../sql/20_jwt.sql", name = "20_jwt", requires = ["10_password"]);
 extension_sql_file!("../sql/30_sealed.sql", name = "30_sealed", requires = ["20_jwt"]);
 extension_sql_file!("../sql/38_request.sql", name = "38_request", requires = ["30_sealed"]);
-extension_sql_file!("../sql/39_secret.sql", name = "39_secret", requires = ["38_request"]);
+extension_sql_file!("../sql/39_hook.sql", name = "39_hook", requires = ["38_request"]);
+extension_sql_file!("../sql/39_secret.sql", name = "39_secret", requires = ["39_hook"]);
 extension_sql_file!("../sql/40_tenant.sql", name = "40_tenant", requires = ["39_secret"]);
 extension_sql_file!("../sql/41_user.sql", name = "41_user", requires = ["40_tenant"]);
 extension_sql_file!("../sql/42_membership.sql", name = "42_membership", requires = ["41_user"]);
@@ -117,9 +120,14 @@ extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires
 extension_sql_file!("../sql/64_mfa_factor.sql", name = "64_mfa_factor", requires = ["63_verify_otp"]);
 extension_sql_file!("../sql/65_verify_factor.sql", name = "65_verify_factor", requires = ["64_mfa_factor"]);
 extension_sql_file!(
+    "../sql/65_recovery_code.sql",
+    name = "65_recovery_code",
+    requires = ["65_verify_factor"]
+);
+extension_sql_file!(
     "../sql/66_second_factor.sql",
     name = "66_second_factor",
-    requires = ["65_verify_factor"]
+    requires = ["65_recovery_code"]
 );
 extension_sql_file!("../sql/67_email_change.sql", name = "67_email_change", requires = ["66_second_factor"]);
 extension_sql_file!("../sql/68_pkce.sql", name = "68_pkce", requires = ["67_email_change"]);

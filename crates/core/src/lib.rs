@@ -16,6 +16,7 @@
 //! | [`invitation`] | the token of an invitation |
 //! | [`api_key`] | what an API key is, and what it gives |
 //! | [`issuer`] | what is believed of another identity provider's token |
+//! | [`hook`] | what a deployment's own functions may add |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`throttle`] | how often something may be tried, and how long to wait after failures |
 //! | [`policy`] | what the expression of a policy looks at |
@@ -30,6 +31,7 @@ pub mod attempts;
 pub mod audit;
 pub mod claims;
 pub mod error;
+pub mod hook;
 pub mod invitation;
 pub mod issuer;
 pub mod jwt;

@@ -1,9 +1,13 @@
 //! Counters for Prometheus, under PostgREST's names where it has them.
 
+mod auth;
+
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
+
+pub(crate) use auth::{Act, AuthCounters};
 
 use crate::app::App;
 
@@ -17,6 +21,7 @@ pub(crate) struct Metrics {
     failed_loads: AtomicU64,
     /// How long the last load took, in milliseconds.
     load_time: AtomicU64,
+    pub(crate) auth: AuthCounters,
 }
 
 impl Metrics {
@@ -61,6 +66,17 @@ pub(crate) fn text(app: &App) -> String {
     gauge("pgrst_db_pool_max", "Most connections of the pool", "gauge", &[("", pool.size.to_string())]);
     gauge("pgrst_db_pool_available", "Connections that are not in use", "gauge", &[("", free)]);
     gauge("gatehouse_db_pool_idle", "Open connections without work", "gauge", &[("", pool.idle.to_string())]);
+    let login = app.database.login_pool().state();
+    gauge(
+        "gatehouse_login_pool_max",
+        "Most passwords hashed at a time",
+        "gauge",
+        &[("", login.size.to_string())],
+    );
+    gauge("gatehouse_login_pool_busy", "Passwords being hashed", "gauge", &[("", login.busy.to_string())]);
+    let acts = metrics.auth.samples();
+    let acts: Vec<_> = acts.iter().map(|(labels, n)| (labels.as_str(), n.to_string())).collect();
+    gauge("gatehouse_auth_total", "Calls of the auth API by what came of them", "counter", &acts);
     let timeouts = load(&metrics.timeouts).to_string();
     gauge("pgrst_db_pool_timeouts_total", "Requests that got no connection", "counter", &[("", timeouts)]);
     let loads = [

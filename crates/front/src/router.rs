@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use crate::app::App;
 use crate::{auth, browser, data, health, pages};
@@ -14,22 +14,12 @@ pub(crate) fn public(app: Arc<App>) -> Router {
     Router::new()
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
-        .route("/.well-known/jwks.json", get(auth::jwks::handle))
+        .merge(auth::well_known())
         .fallback(data::handle)
         .layer(from_fn_with_state(Arc::clone(&app), browser::data_api))
         .merge(pages::routes())
-        .nest("/auth/v1", auth_routes().layer(from_fn_with_state(Arc::clone(&app), browser::auth_api)))
+        .nest("/auth/v1", auth::api().layer(from_fn_with_state(Arc::clone(&app), browser::auth_api)))
         .with_state(app)
-}
-
-/// Below `/auth/v1`.
-fn auth_routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/.well-known/jwks.json", get(auth::jwks::handle))
-        .route("/signup", post(auth::signup::handle))
-        .route("/token", post(auth::token::handle))
-        .method_not_allowed_fallback(auth::method_not_allowed)
-        .fallback(auth::not_found)
 }
 
 /// The admin port, for the operator only.

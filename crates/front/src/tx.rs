@@ -36,8 +36,26 @@ pub(crate) struct Database {
     pool: Pool,
     service_pool: Option<Pool>,
     read_pool: Option<Pool>,
+    login: LoginPools,
     /// Exchanged when the configuration is read again.
     settings: RwLock<Arc<Settings>>,
+}
+
+/// For statements that hash passwords, which keeps a core busy for as long as an attacker is to be
+/// kept busy. On connections of their own, and few: a storm of logins queues here and lets data
+/// requests pass.
+#[derive(Debug)]
+struct LoginPools {
+    pool: Pool,
+    service_pool: Option<Pool>,
+}
+
+/// What a statement of the auth API costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Quick,
+    /// It may hash a password.
+    Hashing,
 }
 
 /// What of the configuration transactions depend on.
@@ -94,10 +112,15 @@ impl Database {
     /// As [`Self::reconfigure`].
     pub(crate) fn new(config: &Config) -> Result<Self, gatehouse_core::Error> {
         let pool = |uri| Pool::new(uri, config.pool);
+        let login_pool = |uri| Pool::new(uri, config.login_pool);
         Ok(Self {
             pool: pool(config.database.clone()),
             service_pool: config.service_database.clone().map(pool),
             read_pool: config.read_database.clone().map(pool),
+            login: LoginPools {
+                pool: login_pool(config.database.clone()),
+                service_pool: config.service_database.clone().map(login_pool),
+            },
             settings: RwLock::new(Arc::new(Settings::new(config)?)),
         })
     }
@@ -114,8 +137,8 @@ impl Database {
 
     /// Closes connections that had nothing to do for too long.
     pub(crate) fn tidy(&self) {
-        let others = [&self.service_pool, &self.read_pool].into_iter().flatten();
-        std::iter::once(&self.pool).chain(others).for_each(Pool::tidy);
+        let others = [&self.service_pool, &self.read_pool, &self.login.service_pool].into_iter().flatten();
+        [&self.pool, &self.login.pool].into_iter().chain(others).for_each(Pool::tidy);
     }
 
     fn settings(&self) -> Arc<Settings> {
@@ -125,6 +148,11 @@ impl Database {
     /// The pool of the plain login role, for what is nobody's request: the catalog, readiness.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The pool on which passwords are hashed.
+    pub(crate) fn login_pool(&self) -> &Pool {
+        &self.login.pool
     }
 
     /// Who shows this. `now`: seconds since 1970.
@@ -177,12 +205,14 @@ impl Database {
     pub(crate) async fn run_public(
         &self,
         variables: &Variables,
+        work: Work,
         statement: Step<'_>,
     ) -> Result<Vec<Row>, PgError> {
         let settings = self.settings();
         let role = settings.anon_role.as_deref().unwrap_or(DEFAULT_ANON_ROLE);
         let caller = sql::Caller::Role { role, claims: None };
-        run_bare(&self.pool, caller, variables, Step { scope: scope(role), ..statement }).await
+        let pool = if work == Work::Hashing { &self.login.pool } else { &self.pool };
+        run_bare(pool, caller, variables, Step { scope: scope(role), ..statement }).await
     }
 
     /// Runs one statement of the auth API as the caller.
@@ -193,9 +223,14 @@ impl Database {
         &self,
         identity: &Identity<'_>,
         variables: &Variables,
+        work: Work,
         statement: Step<'_>,
     ) -> Result<Vec<Row>, PgError> {
-        let pool = self.service_pool.as_ref().filter(|_| is_service(identity)).unwrap_or(&self.pool);
+        let (pool, service_pool) = match work {
+            Work::Quick => (&self.pool, &self.service_pool),
+            Work::Hashing => (&self.login.pool, &self.login.service_pool),
+        };
+        let pool = service_pool.as_ref().filter(|_| is_service(identity)).unwrap_or(pool);
         let statement = Step { scope: identity.scope(), ..statement };
         run_bare(pool, identity.caller(), variables, statement).await
     }

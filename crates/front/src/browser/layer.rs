@@ -15,7 +15,7 @@ use super::claims::Claims;
 use super::cookies::Cookies;
 use super::origin;
 use super::refusal::{Api, cross_site, session_over};
-use super::session::{Resolved, Tokens, renew, resolve};
+use super::session::{Resolved, Tokens, resolve};
 use super::set_cookie::SetCookies;
 use crate::app::App;
 use crate::auth::calls::Call;

@@ -113,7 +113,7 @@ impl SetCookies {
 
     /// Adds them to an answer, which nobody on the way may keep then.
     pub(crate) fn put(self, headers: &mut HeaderMap) {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return;
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

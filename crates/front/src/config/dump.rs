@@ -23,6 +23,7 @@ impl Config {
         let mut entries = self.database_entries();
         entries.extend(self.server_entries());
         entries.extend(self.token_entries());
+        entries.extend(self.auth_entries());
         entries
     }
 
@@ -91,6 +92,17 @@ impl Config {
             ("jwt-cache-max-entries", tokens.map_or(0, |tokens| tokens.cache_size).to_string()),
             ("jwt-role-claim-key", quoted(role_claim)),
             ("jwt-secret", quoted(if tokens.is_some() { HIDDEN } else { "" })),
+        ]
+    }
+
+    fn auth_entries(&self) -> Vec<(&'static str, String)> {
+        let redirect_urls: Vec<_> = self.site.redirect_urls.iter().map(ToString::to_string).collect();
+        vec![
+            ("gatehouse-external-url", quoted(&self.site.external_url)),
+            ("gatehouse-login-pool", self.login_pool.size.to_string()),
+            ("gatehouse-login-queue", self.login_pool.queue.to_string()),
+            ("gatehouse-redirect-urls", quoted(&redirect_urls.join(","))),
+            ("gatehouse-site-url", quoted(&self.site.site_url)),
         ]
     }
 }

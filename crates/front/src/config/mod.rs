@@ -25,7 +25,7 @@ pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
 pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd};
-pub(crate) use pages::{Brand, Pages, Palette};
+pub(crate) use pages::{Pages, Palette};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
@@ -44,6 +44,8 @@ pub(crate) struct Config {
     /// Where reading requests go, if not where writing ones do.
     pub(crate) read_database: Option<DatabaseUri>,
     pub(crate) pool: PoolLimits,
+    /// Of the connections on which passwords are hashed.
+    pub(crate) login_pool: PoolLimits,
     /// The exposed schemas, at least one; the first is the default.
     pub(crate) schemas: Vec<String>,
     /// Appended to the search path of every transaction.
@@ -91,6 +93,7 @@ impl Config {
         let lookup = |name: &str| sources.find(name);
         let reader = Reader::new(&lookup);
         let listen = parts::listen(&reader)?;
+        let pool = parts::pool(&reader)?;
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
             site: Site::read(&reader, &listen)?,
@@ -101,7 +104,8 @@ impl Config {
                 .map_err(|problem| reader.secret_error("PGRST_DB_URI", problem))?,
             service_database: parts::database(&reader, "GATEHOUSE_SERVICE_DB_URI")?,
             read_database: parts::database(&reader, "GATEHOUSE_DB_READ_URI")?,
-            pool: parts::pool(&reader)?,
+            login_pool: parts::login_pool(&reader, pool)?,
+            pool,
             schemas: parts::schemas(&reader)?,
             extra_search_path: reader.list("PGRST_DB_EXTRA_SEARCH_PATH", &["public"]),
             anon_role: reader.text("PGRST_DB_ANON_ROLE"),

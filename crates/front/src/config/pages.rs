@@ -4,7 +4,7 @@ mod brand;
 mod colour;
 
 pub(crate) use brand::Brand;
-pub(crate) use colour::{Colour, Palette};
+pub(crate) use colour::Palette;
 
 use super::reader::{ConfigError, Reader};
 

@@ -78,10 +78,22 @@ pub(super) fn pool(reader: &Reader<'_>) -> Result<PoolLimits, ConfigError> {
         |key, default, least| reader.number(key, default, least..=86_400 * 365).map(Duration::from_secs);
     Ok(PoolLimits {
         size: reader.number("PGRST_DB_POOL", 10, 1..=1000)?,
+        queue: usize::MAX,
         acquisition_timeout: seconds("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10, 1)?,
         max_lifetime: seconds("PGRST_DB_POOL_MAX_LIFETIME", 1800, 1)?,
         max_idle: seconds("PGRST_DB_POOL_MAX_IDLETIME", idle, 0)?,
         prepared_statements: reader.boolean("PGRST_DB_PREPARED_STATEMENTS", true)?,
+    })
+}
+
+/// The pool for what hashes passwords: as many as there are cores, since each keeps one busy, and a
+/// queue that is short enough for the last in it to be answered within seconds.
+pub(super) fn login_pool(reader: &Reader<'_>, pool: PoolLimits) -> Result<PoolLimits, ConfigError> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    Ok(PoolLimits {
+        size: reader.number("GATEHOUSE_LOGIN_POOL", cores, 1..=1000)?,
+        queue: reader.number("GATEHOUSE_LOGIN_QUEUE", 64, 0..=100_000)?,
+        ..pool
     })
 }
 

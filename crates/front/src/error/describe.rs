@@ -87,7 +87,7 @@ impl Error {
 fn database(error: &PgError, authenticated: bool) -> Description {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     match error {
-        PgError::AcquisitionTimeout => Description::new(
+        PgError::AcquisitionTimeout | PgError::QueueFull => Description::new(
             StatusCode::GATEWAY_TIMEOUT,
             "PGRST003",
             "Timed out acquiring connection from connection pool.",

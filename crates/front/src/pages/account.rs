@@ -25,6 +25,10 @@ async fn values(visit: &Visit, user: &User) -> Value {
     // Only whether there is a choice: without an answer the page has a link less.
     let tenants = calls::my_tenants(&visit.call()).await.ok();
     let tenants: Option<Vec<serde_json::Value>> = tenants.and_then(|json| serde_json::from_slice(&json).ok());
+    let codes = match user.has_factor() {
+        true => calls::my_recovery_codes(&visit.call()).await.ok().flatten(),
+        false => None,
+    };
     let factors: Vec<_> = user.verified_factors().collect();
     context! {
         section => "account",
@@ -32,6 +36,7 @@ async fn values(visit: &Visit, user: &User) -> Value {
         new_email => &user.new_email,
         name => user.name(),
         factors => Serde(factors),
+        codes => codes.map(|codes| codes.remaining),
         tenants => tenants.map_or(0, |tenants| tenants.len()),
         tenant => visit.claims().tenant_slug,
         least => visit.settings().await.password_min_length,

@@ -8,10 +8,10 @@ use minijinja::{Value, context};
 use super::next::{Next, REDIRECT_TO, with};
 use super::notice::Notice;
 use super::problem::{Problem, Refused};
+use super::recovery_codes;
 use super::user::User;
 use super::visit::{Outcome, Reply, Visit};
-use super::{qr, recovery_codes};
-use crate::auth::calls;
+use crate::auth::{calls, qr_code};
 
 const PAGE: &str = "authenticator";
 /// With the QR code.
@@ -96,7 +96,7 @@ fn scan(visit: &Visit, factor: &str, secret: &str, uri: &str) -> Value {
     let next = visit.next();
     context! {
         factor, secret, uri,
-        picture => qr::svg(uri).map(Value::from_safe_string),
+        picture => qr_code(uri).ok().map(Value::from_safe_string),
         again => with("/auth/authenticator", &[(REDIRECT_TO, next.given())]),
         redirect_to => next.given(),
     }

@@ -23,7 +23,6 @@ mod next;
 mod notice;
 mod onward;
 mod problem;
-mod qr;
 mod recovery_codes;
 mod render;
 mod second_factor;

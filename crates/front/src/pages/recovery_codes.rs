@@ -16,8 +16,8 @@ pub(super) async fn submit(visit: &mut Visit) -> Outcome {
 
 /// `first`: the second factor was set up a moment ago.
 pub(super) async fn make(visit: &mut Visit, next: &Next, first: bool) -> Outcome {
-    let codes = calls::generate_recovery_codes(&visit.call()).await?;
-    let codes: Vec<Value> = codes.iter().map(|code| Value::from(Secret::expose(code))).collect();
+    let made = calls::generate_recovery_codes(&visit.call()).await?;
+    let codes: Vec<Value> = made.codes.iter().map(|code| Value::from(Secret::expose(code))).collect();
     let values = context! { codes, first, onward => next.href(&visit.config) };
     Ok(Reply::page("recovery_codes", values))
 }

@@ -11,6 +11,9 @@ pub(crate) enum PgError {
     /// No connection became free in time.
     #[error("no pooled connection became free in time")]
     AcquisitionTimeout,
+    /// Too many wait for a connection already.
+    #[error("too many wait for a pooled connection already")]
+    QueueFull,
     /// The connection broke.
     #[error("the connection to the database broke: {0}")]
     Broken(#[source] io::Error),

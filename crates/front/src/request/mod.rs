@@ -25,7 +25,7 @@ use path::Target;
 pub(crate) use path::base_path;
 pub(crate) use prefer::{Count, Missing, Preferences, Representation, Resolution, Transaction};
 pub(crate) use profile::Profile;
-pub(crate) use query::{Query, encode, pairs};
+pub(crate) use query::{Query, encode};
 pub(crate) use range::Range;
 pub(crate) use variables::Variables;
 

@@ -4,8 +4,8 @@ mod decode;
 #[cfg(test)]
 mod tests;
 
-pub(super) use decode::Pair;
-pub(crate) use decode::{encode, pairs};
+pub(crate) use decode::encode;
+pub(super) use decode::{Pair, pairs};
 
 use super::grammar;
 use super::range::Range;

@@ -38,9 +38,11 @@ pub(crate) async fn my_api_keys(call: &Call<'_>) -> Result<Json, AuthError> {
     call.json(rows_of!("auth.my_api_keys()"), &[]).await
 }
 
-/// All of the active tenant.
-pub(crate) async fn tenant_api_keys(call: &Call<'_>) -> Result<Json, AuthError> {
-    call.json(rows_of!("auth.tenant_api_keys()"), &[]).await
+/// All of the tenant; `None` when it is not the active one.
+pub(crate) async fn tenant_api_keys(call: &Call<'_>, tenant: &str) -> Result<Option<Json>, AuthError> {
+    const SQL: &str =
+        concat!("select (", rows_of!("auth.tenant_api_keys()"), ") where auth.tenant_id() = $1::uuid");
+    call.value(SQL, &[text(tenant)]).await
 }
 
 /// False when there is no such key that the caller may revoke.

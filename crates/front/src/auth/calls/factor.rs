@@ -6,7 +6,9 @@ use super::outcome::{number, outcome_of, secret, string};
 use super::{Call, Json, Session, maybe, rows_of, text};
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+use crate::metrics::Act;
 use crate::pg::Row;
+use crate::tx::Work;
 
 /// An authenticator to be; shown once.
 #[derive(Debug)]
@@ -58,7 +60,9 @@ pub(crate) async fn verify_factor(
     challenge_id: Option<&str>,
 ) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.verify_factor($1::uuid, $2::text, $3::uuid)");
-    call.outcome(SQL, &[text(factor_id), text(code.expose()), maybe(challenge_id)]).await?.session()
+    call.outcome(Act::Factor, Work::Quick, SQL, &[text(factor_id), text(code.expose()), maybe(challenge_id)])
+        .await?
+        .session()
 }
 
 pub(crate) async fn unenroll_factor(call: &Call<'_>, factor_id: &str) -> Result<(), AuthError> {
@@ -69,20 +73,53 @@ pub(crate) async fn my_factors(call: &Call<'_>) -> Result<Json, AuthError> {
     call.json(rows_of!("auth.my_factors()"), &[]).await
 }
 
-/// New codes in the place of all former ones, shown once. A JSON array; not to be logged.
-pub(crate) async fn generate_recovery_codes(call: &Call<'_>) -> Result<Vec<Secret>, AuthError> {
-    let rows = call.rows("select r from auth.generate_recovery_codes() as r", &[]).await?;
+/// Recovery codes, shown once.
+#[derive(Debug)]
+pub(crate) struct RecoveryCodes {
+    /// Of the user: there is one set.
+    pub(crate) id: String,
+    pub(crate) codes: Vec<Secret>,
+}
+
+/// New codes in the place of all former ones.
+pub(crate) async fn generate_recovery_codes(call: &Call<'_>) -> Result<RecoveryCodes, AuthError> {
+    const SQL: &str = "select auth.uid()::text, r from auth.generate_recovery_codes() as r";
+    let rows = call.rows(SQL, &[]).await?;
+    let [id] = first(&rows);
     let codes = rows.iter().filter_map(|row| {
-        let [code] = row.columns();
+        let [_, code] = row.columns();
         code.map(secret)
     });
-    Ok(codes.collect())
+    Ok(RecoveryCodes { id: id.map(string).unwrap_or_default(), codes: codes.collect() })
+}
+
+#[derive(Debug)]
+pub(crate) struct RecoveryCodeStatus {
+    pub(crate) id: String,
+    pub(crate) total: i64,
+    pub(crate) remaining: i64,
+}
+
+/// `None` when there are no codes.
+pub(crate) async fn my_recovery_codes(call: &Call<'_>) -> Result<Option<RecoveryCodeStatus>, AuthError> {
+    const SQL: &str = "select auth.uid()::text, r.total::text, r.remaining::text \
+                       from auth.my_recovery_codes() as r where r.total > 0";
+    let rows = call.rows(SQL, &[]).await?;
+    let [Some(id), Some(total), Some(remaining)] = first(&rows) else { return Ok(None) };
+    let (total, remaining) = (number(total).unwrap_or_default(), number(remaining).unwrap_or_default());
+    Ok(Some(RecoveryCodeStatus { id: string(id), total, remaining }))
+}
+
+/// Voids all codes; `None` when there were none.
+pub(crate) async fn delete_recovery_codes(call: &Call<'_>) -> Result<Option<String>, AuthError> {
+    const SQL: &str = "select auth.uid()::text where auth.delete_recovery_codes()";
+    Ok(call.value(SQL, &[]).await?.map(string))
 }
 
 /// In the place of a code of an authenticator.
 pub(crate) async fn verify_recovery_code(call: &Call<'_>, code: &Secret) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.verify_recovery_code($1::text)");
-    call.outcome(SQL, &[text(code.expose())]).await?.session()
+    call.outcome(Act::Factor, Work::Quick, SQL, &[text(code.expose())]).await?.session()
 }
 
 fn first<const N: usize>(rows: &[Row]) -> [Option<Bytes>; N] {

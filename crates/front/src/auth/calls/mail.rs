@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use super::outcome::outcome_of;
 use super::{Call, Options, maybe, text, truth};
 use crate::auth::error::AuthError;
+use crate::metrics::Act;
+use crate::tx::Work;
 
 pub(crate) async fn request_recovery(
     call: &Call<'_>,
@@ -13,7 +15,9 @@ pub(crate) async fn request_recovery(
     options: &Options,
 ) -> Result<(), AuthError> {
     const SQL: &str = outcome_of!("auth.request_recovery($1::text, $2::text, $3::jsonb)");
-    call.outcome(SQL, &[text(email), maybe(tenant), text(&options.json())]).await.map(drop)
+    call.outcome(Act::Mail, Work::Quick, SQL, &[text(email), maybe(tenant), text(&options.json())])
+        .await
+        .map(drop)
 }
 
 #[derive(Debug)]
@@ -38,7 +42,7 @@ pub(crate) async fn request_otp(call: &Call<'_>, input: OtpRequest<'_>) -> Resul
         maybe(input.tenant),
         text(&options),
     ];
-    call.outcome(SQL, &values).await.map(drop)
+    call.outcome(Act::Mail, Work::Quick, SQL, &values).await.map(drop)
 }
 
 /// `kind`: `signup` or `email_change`.
@@ -50,13 +54,20 @@ pub(crate) async fn resend(
     options: &Options,
 ) -> Result<(), AuthError> {
     const SQL: &str = outcome_of!("auth.resend($1::text, $2::text, $3::text, $4::jsonb)");
-    call.outcome(SQL, &[text(kind), text(email), maybe(tenant), text(&options.json())]).await.map(drop)
+    call.outcome(
+        Act::Mail,
+        Work::Quick,
+        SQL,
+        &[text(kind), text(email), maybe(tenant), text(&options.json())],
+    )
+    .await
+    .map(drop)
 }
 
 /// Mails the signed-in user a code, the nonce that a change of password asks for.
 pub(crate) async fn reauthenticate(call: &Call<'_>, options: &Options) -> Result<(), AuthError> {
     const SQL: &str = outcome_of!("auth.reauthenticate($1::jsonb)");
-    call.outcome(SQL, &[text(&options.json())]).await.map(drop)
+    call.outcome(Act::Mail, Work::Quick, SQL, &[text(&options.json())]).await.map(drop)
 }
 
 /// Mails the signed-in user's present and new address; both have to be brought back.
@@ -66,5 +77,5 @@ pub(crate) async fn request_email_change(
     options: &Options,
 ) -> Result<(), AuthError> {
     const SQL: &str = outcome_of!("auth.request_email_change($1::text, $2::jsonb)");
-    call.outcome(SQL, &[text(new_email), text(&options.json())]).await.map(drop)
+    call.outcome(Act::Mail, Work::Quick, SQL, &[text(new_email), text(&options.json())]).await.map(drop)
 }

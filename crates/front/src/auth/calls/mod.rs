@@ -41,7 +41,7 @@ use super::error::{AuthError, Denied};
 use crate::app::App;
 use crate::pg::{Row, Step, Value};
 use crate::request::{Bearer, Variables};
-use crate::tx::Identity;
+use crate::tx::{Identity, Work};
 
 /// Who calls, and on account of which request.
 #[derive(Debug)]
@@ -83,12 +83,16 @@ impl<'a> Call<'a> {
     }
 
     async fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, AuthError> {
+        self.rows_by(Work::Quick, sql, values).await
+    }
+
+    async fn rows_by(&self, work: Work, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, AuthError> {
         // The types of the parameters are those of the function's.
         let step = Step::kept(sql, &[], values);
         let database = &self.app.database;
         let rows = match &self.caller {
-            None => database.run_public(self.variables, step).await,
-            Some(caller) => database.run_as(&caller.identity, self.variables, step).await,
+            None => database.run_public(self.variables, work, step).await,
+            Some(caller) => database.run_as(&caller.identity, self.variables, work, step).await,
         };
         rows.map_err(|error| AuthError::of_database(error, self.caller.as_ref().map(|caller| caller.denied)))
     }

@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 use super::Call;
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+use crate::metrics::Act;
 use crate::pg::{Row, Value};
+use crate::tx::Work;
 
 /// What to select from such a function, aliased `s`; [`Outcome::read`] takes it in this order.
 macro_rules! outcome_of {
@@ -51,6 +53,7 @@ pub(crate) struct Session {
     pub(crate) expires_at: i64,
     pub(crate) user: UserJson,
     /// What the user has to do before the token names a tenant, in a sentence.
+    #[allow(dead_code, reason = "for pages, which say it")]
     pub(crate) second_factor_due: Option<String>,
 }
 
@@ -84,9 +87,22 @@ pub(crate) enum Followed {
 }
 
 impl Call<'_> {
-    /// Calls one of the functions; a refusal is an error.
-    pub(super) async fn outcome(&self, sql: &str, values: &[Value<'_>]) -> Result<Outcome, AuthError> {
-        Outcome::read(&self.rows(sql, values).await?)
+    /// Calls one of the functions; a refusal is an error. Counts what comes of it.
+    pub(super) async fn outcome(
+        &self,
+        act: Act,
+        work: Work,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<Outcome, AuthError> {
+        let rows = self.rows_by(work, sql, values).await;
+        let outcome = rows.and_then(|rows| Outcome::read(&rows));
+        let counters = &self.app.metrics.auth;
+        match &outcome {
+            Ok(outcome) => counters.succeeded(act, outcome.status == "mfa_required"),
+            Err(error) => counters.refused(act, error.status()),
+        }
+        outcome
     }
 }
 

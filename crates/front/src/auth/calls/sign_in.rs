@@ -6,6 +6,8 @@ use super::outcome::outcome_of;
 use super::{Call, Options, Session, SignedUp, maybe, text};
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+use crate::metrics::Act;
+use crate::tx::Work;
 
 #[derive(Debug)]
 pub(crate) struct SignUp<'a> {
@@ -29,7 +31,7 @@ pub(crate) async fn sign_up(call: &Call<'_>, input: SignUp<'_>) -> Result<Signed
         maybe(input.tenant),
         text(&options),
     ];
-    call.outcome(SQL, &values).await?.signed_up()
+    call.outcome(Act::SignUp, Work::Hashing, SQL, &values).await?.signed_up()
 }
 
 pub(crate) async fn sign_in_anonymously(
@@ -38,7 +40,9 @@ pub(crate) async fn sign_in_anonymously(
     tenant: Option<&str>,
 ) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.sign_in_anonymously(coalesce($1::jsonb, '{}'), $2::text)");
-    call.outcome(SQL, &[maybe(user_metadata.map(RawValue::get)), maybe(tenant)]).await?.session()
+    call.outcome(Act::SignUp, Work::Quick, SQL, &[maybe(user_metadata.map(RawValue::get)), maybe(tenant)])
+        .await?
+        .session()
 }
 
 #[derive(Debug)]
@@ -52,7 +56,7 @@ pub(crate) struct SignIn<'a> {
 pub(crate) async fn sign_in(call: &Call<'_>, input: SignIn<'_>) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.sign_in($1::text, $2::text, $3::text)");
     let values = [text(input.email), text(input.password.expose()), maybe(input.tenant)];
-    call.outcome(SQL, &values).await?.session()
+    call.outcome(Act::SignIn, Work::Hashing, SQL, &values).await?.session()
 }
 
 /// With a token of another issuer that the operator trusts.
@@ -62,12 +66,12 @@ pub(crate) async fn sign_in_external(
     tenant: Option<&str>,
 ) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.sign_in_external($1::text, $2::text)");
-    call.outcome(SQL, &[text(token.expose()), maybe(tenant)]).await?.session()
+    call.outcome(Act::SignIn, Work::Quick, SQL, &[text(token.expose()), maybe(tenant)]).await?.session()
 }
 
 pub(crate) async fn refresh(call: &Call<'_>, refresh_token: &Secret) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.refresh($1::text)");
-    call.outcome(SQL, &[text(refresh_token.expose())]).await?.session()
+    call.outcome(Act::Refresh, Work::Quick, SQL, &[text(refresh_token.expose())]).await?.session()
 }
 
 /// The code that a followed link gave, for a session (RFC 7636 §4.5).
@@ -77,5 +81,7 @@ pub(crate) async fn exchange_code(
     code_verifier: &Secret,
 ) -> Result<Session, AuthError> {
     const SQL: &str = outcome_of!("auth.exchange_code($1::text, $2::text)");
-    call.outcome(SQL, &[text(auth_code.expose()), text(code_verifier.expose())]).await?.session()
+    call.outcome(Act::Verify, Work::Quick, SQL, &[text(auth_code.expose()), text(code_verifier.expose())])
+        .await?
+        .session()
 }

@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use super::outcome::{outcome_of, string};
 use super::{Call, Json, Session, maybe, rows_of, text};
 use crate::auth::error::AuthError;
+use crate::metrics::Act;
+use crate::tx::Work;
 
 pub(crate) async fn my_tenants(call: &Call<'_>) -> Result<Json, AuthError> {
     call.json(rows_of!("auth.my_tenants()"), &[]).await
@@ -24,7 +26,9 @@ pub(crate) async fn create_tenant(
 
 /// A new access token of the same session, for another tenant of the user.
 pub(crate) async fn switch_tenant(call: &Call<'_>, tenant: &str) -> Result<Session, AuthError> {
-    call.outcome(outcome_of!("auth.switch_tenant($1::uuid)"), &[text(tenant)]).await?.session()
+    call.outcome(Act::Account, Work::Quick, outcome_of!("auth.switch_tenant($1::uuid)"), &[text(tenant)])
+        .await?
+        .session()
 }
 
 /// `tenant`: for the operator; others change the active one. Gives all settings.
@@ -47,7 +51,24 @@ pub(crate) async fn delete_tenant(
     call.value(SQL, &[text(confirm_slug), maybe(tenant)]).await.map(drop)
 }
 
-/// Ends the user's membership of the active tenant.
-pub(crate) async fn leave_tenant(call: &Call<'_>) -> Result<(), AuthError> {
-    call.value("select auth.leave_tenant()::text", &[]).await.map(drop)
+/// Ends the user's membership of the tenant; false when it is not the active one.
+pub(crate) async fn leave_tenant(call: &Call<'_>, tenant: &str) -> Result<bool, AuthError> {
+    const SQL: &str = "select auth.leave_tenant()::text where auth.tenant_id() = $1::uuid";
+    Ok(!call.rows(SQL, &[text(tenant)]).await?.is_empty())
+}
+
+/// The tenant's security events, the latest first; `None` when it is not the active one.
+pub(crate) async fn tenant_events(
+    call: &Call<'_>,
+    tenant: &str,
+    before: Option<i64>,
+    page_size: Option<i64>,
+) -> Result<Option<Json>, AuthError> {
+    const SQL: &str = concat!(
+        "select (",
+        rows_of!("auth.tenant_events($2::bigint, coalesce($3::integer, 50))"),
+        ") where auth.tenant_id() = $1::uuid"
+    );
+    let (before, size) = (before.map(|id| id.to_string()), page_size.map(|size| size.to_string()));
+    call.value(SQL, &[text(tenant), maybe(before.as_deref()), maybe(size.as_deref())]).await
 }

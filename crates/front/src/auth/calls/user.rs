@@ -6,6 +6,8 @@ use super::outcome::outcome_of;
 use super::{Call, Json, Options, UserJson, maybe, rows_of, text};
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+use crate::metrics::Act;
+use crate::tx::Work;
 
 pub(crate) async fn my_user(call: &Call<'_>) -> Result<UserJson, AuthError> {
     call.json("select auth.my_user()::text", &[]).await.map(UserJson)
@@ -28,16 +30,20 @@ pub(crate) struct UserChanges<'a> {
 pub(crate) async fn update_user(call: &Call<'_>, changes: UserChanges<'_>) -> Result<UserJson, AuthError> {
     const SQL: &str = outcome_of!(
         "auth.update_user(password => $1::text, email => $2::text, user_metadata => $3::jsonb, \
-         current_password => $4::text, nonce => $5::text)"
+         current_password => $4::text, nonce => $5::text, options => $6::jsonb)"
     );
+    let options = changes.options.json();
     let values = [
         maybe(changes.password.map(Secret::expose)),
         maybe(changes.email),
         maybe(changes.user_metadata.map(RawValue::get)),
         maybe(changes.current_password.map(Secret::expose)),
         maybe(changes.nonce.map(Secret::expose)),
+        text(&options),
     ];
-    call.outcome(SQL, &values).await?.user()
+    let hashes = changes.password.is_some() || changes.current_password.is_some();
+    let work = if hashes { Work::Hashing } else { Work::Quick };
+    call.outcome(Act::Account, work, SQL, &values).await?.user()
 }
 
 /// Which sessions end.

@@ -29,6 +29,11 @@ impl AuthError {
                 tracing::warn!("no connection became free for a call of the auth API");
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "request_timeout", "The database is busy").after(1)
             }
+            PgError::QueueFull => {
+                let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(unavailable, "over_capacity", "Too many are signing in at once; try again soon")
+                    .after(2)
+            }
             error => {
                 tracing::error!(%error, "a call of the auth API failed");
                 let unavailable = StatusCode::SERVICE_UNAVAILABLE;
@@ -61,6 +66,7 @@ fn refused(error: &DbError, denied: Option<Denied>) -> AuthError {
             let text = "Another request changed the same thing at the same time; try again";
             AuthError::new(StatusCode::CONFLICT, "conflict", text)
         }
+        ("22007" | "22008", _) => AuthError::invalid("A date or a length of time is malformed"),
         // A value that the type of its parameter does not take; the text would repeat it.
         (code, _) if code.starts_with("22") => AuthError::named("validation_failed"),
         ("57014", _) => {

@@ -145,7 +145,7 @@ impl AuthError {
             ApiVersion::From20240101 => json!({ "code": self.code, "message": self.message }),
         };
         if self.code == "weak_password" {
-            body["weak_password"] = json!({ "message": self.message, "reasons": self.reasons });
+            body["weak_password"] = json!({ "message": self.message, "reasons": self.reasons() });
         }
         let mut response = response::json(self.status, body.to_string().into());
         let headers = response.headers_mut();
@@ -153,7 +153,7 @@ impl AuthError {
         if let Ok(code) = HeaderValue::from_str(&self.code) {
             headers.insert("x-sb-error-code", code);
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response

@@ -2,7 +2,8 @@
 //! of result rows and codes in the DETAIL of errors; codes and statuses are Supabase Auth's where it
 //! has them.
 //!
-//! No refusal is a 5xx: clients take those for an outage and try again.
+//! No refusal is a 5xx: clients take those for an outage and try again. A hook of the operator that
+//! fails is one: a client that was refused would sign its user out.
 
 /// How a refusal is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub(super) const TABLE: &[(&str, u16, &str, &str)] = &[
     ("hash_malformed", 400, INVALID, "password_hash is malformed"),
     ("hash_parameters_out_of_range", 400, INVALID, "password_hash asks for more work than is accepted"),
     ("hash_unknown_format", 400, INVALID, "password_hash is in no supported format"),
-    ("hook_failed", 422, "", "A hook of the operator failed"),
+    ("hook_failed", 500, "", "A hook of the operator failed"),
     ("hook_rejected", 422, "", "The operator does not allow this"),
     ("identity_already_exists", 422, "", "This identity is linked to another user"),
     ("identity_not_linked", 400, "", "This identity belongs to no user here"),

@@ -9,6 +9,8 @@ use super::url::{Url, is_web, split_scheme};
 /// A URL with holes. The scheme has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
+    /// As the operator wrote it.
+    text: String,
     scheme: String,
     host: Option<Vec<Piece>>,
     rest: Vec<Piece>,
@@ -32,7 +34,7 @@ impl Pattern {
             return Err("this scheme is never allowed");
         }
         if !is_web(&scheme) {
-            return Ok(Self { scheme, host: None, rest: pieces(after) });
+            return Ok(Self { text: text.to_owned(), scheme, host: None, rest: pieces(after) });
         }
         let authority = after.strip_prefix("//").ok_or("the scheme is followed by ://")?;
         // A `?` before the first slash stands for a character of the host.
@@ -42,7 +44,7 @@ impl Pattern {
         }
         // No path is the same as `/` (RFC 3986 §6.2.3).
         let rest = pieces(if rest.is_empty() { "/" } else { rest });
-        Ok(Self { scheme, host: Some(pieces(&host.to_ascii_lowercase())), rest })
+        Ok(Self { text: text.to_owned(), scheme, host: Some(pieces(&host.to_ascii_lowercase())), rest })
     }
 
     pub(super) fn fits(&self, url: &Url<'_>) -> bool {
@@ -53,6 +55,12 @@ impl Pattern {
         };
         let rest = if url.rest.0.is_empty() && url.host.is_some() { "/" } else { url.rest.0 };
         self.scheme == url.scheme && host_fits && fits(&self.rest, rest.as_bytes())
+    }
+}
+
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

@@ -8,12 +8,12 @@ use percent_encoding::percent_decode_str;
 use crate::error::Error;
 
 /// Name and value; no value where there was no `=`.
-pub(crate) type Pair<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
+pub(in crate::request) type Pair<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
 
 /// The most parameters of one request.
 const MOST_PAIRS: usize = 1000;
 
-pub(crate) fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Error> {
+pub(in crate::request) fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Error> {
     let mut pairs = Vec::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         if pairs.len() == MOST_PAIRS {

@@ -7,7 +7,9 @@ use super::super::outcome::{outcome_of, secret, string};
 use super::super::{Call, Options, UserJson, maybe, text};
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+use crate::metrics::Act;
 use crate::pg::Row;
+use crate::tx::Work;
 
 /// Makes a user and mails them.
 pub(crate) async fn admin_invite_user(
@@ -19,7 +21,7 @@ pub(crate) async fn admin_invite_user(
     const SQL: &str = outcome_of!("auth.admin_invite_user($1::text, coalesce($2::jsonb, '{}'), $3::jsonb)");
     let options = options.json();
     let values = [text(email), maybe(user_metadata.map(RawValue::get)), text(&options)];
-    call.outcome(SQL, &values).await?.user()
+    call.outcome(Act::Mail, Work::Quick, SQL, &values).await?.user()
 }
 
 #[derive(Debug)]
@@ -59,7 +61,8 @@ pub(crate) async fn admin_generate_link(call: &Call<'_>, input: LinkRequest<'_>)
         maybe(input.user_metadata.map(RawValue::get)),
         text(&options),
     ];
-    let rows = call.rows(SQL, &values).await?;
+    let work = if input.password.is_some() { Work::Hashing } else { Work::Quick };
+    let rows = call.rows_by(work, SQL, &values).await?;
     let columns: [Option<Bytes>; 6] = rows.first().map(Row::columns).unwrap_or_default();
     match columns {
         [Some(status), _, Some(kind), Some(token), code, Some(user)] if status == "ok" => Ok(Link {

@@ -8,6 +8,7 @@ use super::super::{Call, Json, UserJson, maybe, text, truth};
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
 use crate::pg::Row;
+use crate::tx::Work;
 
 /// One page of users.
 #[derive(Debug)]
@@ -91,7 +92,10 @@ async fn write(
         maybe(user.app_metadata.map(RawValue::get)),
         maybe(user.ban_duration),
     ];
-    call.json(sql, &values).await.map(UserJson)
+    let work = if user.password.is_some() { Work::Hashing } else { Work::Quick };
+    let rows = call.rows_by(work, sql, &values).await?;
+    let [json] = rows.first().map(Row::columns).unwrap_or_default();
+    json.map(UserJson).ok_or_else(|| AuthError::internal("the function gave no user"))
 }
 
 /// False when there is none. `soft` keeps the bare id.
