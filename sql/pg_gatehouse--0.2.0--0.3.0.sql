@@ -2022,3 +2022,24 @@ revoke all on function auth.public_settings() from public;
 grant execute on function auth.public_settings() to anon, authenticated, service_role;
 comment on function auth.public_settings() is
 'How this deployment is set up, as far as its clients need it: autoconfirm, anonymous_sign_ins, sign_up, password_min_length, issuer, audience.';
+
+-- Connections without a front keep their own address where the front tells one.
+create or replace function auth.request_ip()
+returns inet
+language plpgsql stable parallel restricted
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    header text := current_setting('pg_gatehouse.client_address_header');
+    headers text := nullif(current_setting('request.headers', true), '');
+begin
+    -- Who connects without a front has no headers, and is who the connection says.
+    if header <> '' and headers is not null then
+        return (headers::json ->> lower(header))::inet;
+    end if;
+    return inet_client_addr();
+exception
+    -- Whoever sends something else in its place has no address.
+    when invalid_text_representation then return null;
+end
+$$;

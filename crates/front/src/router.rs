@@ -7,14 +7,16 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::app::App;
-use crate::{auth, browser, data, health, pages};
+use crate::{auth, browser, data, health, mail, pages};
 
 /// The main port. What no route takes is the data API's: `/rest/v1/<relation>`, `/<relation>`.
 pub(crate) fn public(app: Arc<App>) -> Router {
+    let mailbox = if app.mailbox.is_some() { mail::mailbox_routes() } else { Router::new() };
     Router::new()
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
         .merge(auth::well_known())
+        .merge(mailbox)
         .fallback(data::handle)
         .layer(from_fn_with_state(Arc::clone(&app), browser::data_api))
         .merge(pages::routes())

@@ -15,7 +15,7 @@ use caller::scope;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::pg::{PgError, Pool, Row, Step};
+use crate::pg::{ConnectError, PgError, Pool, Row, Step};
 use crate::request::{Credential, Variables};
 use crate::schema_cache::{Routine, SchemaCache};
 use crate::sql::{self, Prelude, Statement};
@@ -141,6 +141,11 @@ impl Database {
         [&self.pool, &self.login.pool].into_iter().chain(others).for_each(Pool::tidy);
     }
 
+    /// The pool of the login role that may act as `service_role`.
+    pub(crate) fn service_pool(&self) -> Option<&Pool> {
+        self.service_pool.as_ref()
+    }
+
     fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -233,6 +238,21 @@ impl Database {
         let pool = service_pool.as_ref().filter(|_| is_service(identity)).unwrap_or(pool);
         let statement = Step { scope: identity.scope(), ..statement };
         run_bare(pool, identity.caller(), variables, statement).await
+    }
+
+    /// Runs one statement as `service_role`, for the front itself: its login role may take that role,
+    /// and no token takes part.
+    ///
+    /// # Errors
+    /// As [`Self::run`], without what depends on a caller; there is no pool for it.
+    pub(crate) async fn run_service(&self, statement: Step<'_>) -> Result<Vec<Row>, PgError> {
+        let pool = self.service_pool.as_ref().ok_or(PgError::Connect(ConnectError::NoService))?;
+        let variables = Variables::none();
+        let caller = sql::Caller::Role { role: SERVICE_ROLE, claims: None };
+        let prelude = bare_prelude(caller, &variables).statement();
+        let values = prelude.values();
+        let prelude = Step { kept: false, ..prelude.step(&values, 0) };
+        pool.run(&[prelude, Step { scope: scope(SERVICE_ROLE), ..statement }]).await
     }
 
     fn pool_for(&self, context: Context<'_>) -> &Pool {

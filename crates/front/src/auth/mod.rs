@@ -18,8 +18,11 @@ pub(crate) mod secret;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use error::{ApiVersion, AuthError};
+pub(crate) use error::ApiVersion;
+use error::AuthError;
 use request::finish;
+
+use crate::error::Error;
 
 pub(crate) use routes::{api, qr_code, well_known};
 
@@ -33,4 +36,9 @@ async fn not_found(parts: Parts) -> Response {
 async fn method_not_allowed(parts: Parts) -> Response {
     let error = AuthError::new(StatusCode::METHOD_NOT_ALLOWED, "bad_http_method", "Method Not Allowed");
     finish(ApiVersion::parse(&parts.headers), Err(error))
+}
+
+/// Refuses what never comes to a route, in the form that its client reads.
+pub(crate) fn refuse(version: ApiVersion, error: Error) -> Response {
+    finish(version, Err(error.into()))
 }

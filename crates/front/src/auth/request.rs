@@ -77,7 +77,7 @@ where
     let segments = segments.map_err(|_| AuthError::invalid("The path is not UTF-8"))?;
     let segments = segments.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (parts, body) = request.into_parts();
-    let body = read_body(body, BODY_LIMIT).await?;
+    let body = read_body(body, BODY_LIMIT, app.config().http.limits.body_timeout).await?;
     let variables = Variables::of(&parts);
     let config = app.config();
     route(AuthRequest { app, config, parts, segments, variables, body }).await

@@ -9,12 +9,15 @@ mod database_uri;
 mod dump;
 mod file;
 mod host;
+mod http;
+mod mail;
 mod options;
 mod pages;
 mod parts;
 mod reader;
 mod secret;
 mod site;
+mod smtp_url;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -24,12 +27,17 @@ pub(crate) use claim_path::ClaimPath;
 pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
-pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd};
+pub(crate) use http::{ForwardingHeader, Http, Limits, Proxies, Rate, TlsFiles};
+pub(crate) use mail::{Delivery, MailSettings};
+pub(crate) use options::{
+    Listen, LogFormat, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd,
+};
 pub(crate) use pages::{Pages, Palette};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
 pub(crate) use site::Site;
+pub(crate) use smtp_url::{Encryption, SmtpServer, is_loopback};
 pub(crate) use sources::Sources;
 pub(crate) use token::TokenSettings;
 
@@ -73,6 +81,7 @@ pub(crate) struct Config {
     /// How tokens are verified here; `None` leaves it to the extension in the database.
     pub(crate) tokens: Option<TokenSettings>,
     pub(crate) log_level: LogLevel,
+    pub(crate) log_format: LogFormat,
     pub(crate) openapi: OpenApi,
     /// Whether errors tell details and hints.
     pub(crate) verbose_errors: bool,
@@ -83,6 +92,9 @@ pub(crate) struct Config {
     pub(crate) server_timing: bool,
     /// Whether an embedding may be named by its relation where it has an alias.
     pub(crate) legacy_names: bool,
+    pub(crate) http: Http,
+    /// How mail is sent; `None` leaves it in the database.
+    pub(crate) mail: Option<MailSettings>,
     pub(crate) site: Site,
     pub(crate) pages: Pages,
 }
@@ -96,6 +108,7 @@ impl Config {
         let pool = parts::pool(&reader)?;
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
+            mail: mail::read(&reader, &listen)?,
             site: Site::read(&reader, &listen)?,
             pages: Pages::read(&reader)?,
             listen,
@@ -127,6 +140,7 @@ impl Config {
             app_settings: sources.app_settings(),
             tokens: token::read(&reader)?,
             log_level: parts::log_level(&reader)?,
+            log_format: parts::log_format(&reader)?,
             openapi: parts::openapi(&reader)?,
             verbose_errors: reader.choice(
                 "PGRST_CLIENT_ERROR_VERBOSITY",
@@ -137,6 +151,7 @@ impl Config {
             trace_header: reader.optional("PGRST_SERVER_TRACE_HEADER", "the name of a header")?,
             server_timing: reader.boolean("PGRST_SERVER_TIMING_ENABLED", false)?,
             legacy_names: reader.boolean("PGRST_URL_USE_LEGACY_TARGET_NAMES", true)?,
+            http: http::read(&reader)?,
         })
     }
 }

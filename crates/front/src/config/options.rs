@@ -54,6 +54,15 @@ pub(crate) enum LogLevel {
     Debug,
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// An object a line.
+    Json,
+    #[default]
+    Text,
+}
+
 /// How a transaction ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TransactionEnd {

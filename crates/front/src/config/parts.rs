@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::{ConfigError, Reader};
-use super::{BindHost, DatabaseUri, Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, TransactionEnd};
+use super::{
+    BindHost, DatabaseUri, Listen, LogFormat, LogLevel, OpenApi, OpenApiMode, PoolLimits, TransactionEnd,
+};
 
 const LEVELS: [(&str, LogLevel); 5] = [
     ("crit", LogLevel::Crit),
@@ -127,6 +129,11 @@ pub(super) fn transaction_end(reader: &Reader<'_>) -> Result<TransactionEnd, Con
 
 pub(super) fn log_level(reader: &Reader<'_>) -> Result<LogLevel, ConfigError> {
     reader.choice("PGRST_LOG_LEVEL", &LEVELS, LogLevel::Error)
+}
+
+pub(super) fn log_format(reader: &Reader<'_>) -> Result<LogFormat, ConfigError> {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    reader.choice("GATEHOUSE_LOG_FORMAT", &formats, LogFormat::default())
 }
 
 pub(super) fn some_list(reader: &Reader<'_>, key: &str) -> Vec<String> {

@@ -38,6 +38,8 @@ pub(crate) enum ConnectError {
     Method,
     #[error("it asks for a password and none is configured")]
     NoPassword,
+    #[error("GATEHOUSE_SERVICE_DB_URI is not set")]
+    NoService,
     #[error("{0}")]
     Refused(Box<DbError>),
     #[error("it did not answer in time")]

@@ -169,6 +169,15 @@ impl From<Error> for AuthError {
                 "request_entity_too_large",
                 "The request body is larger than 1 MiB",
             ),
+            Error::UriTooLong { .. } => Self::new(
+                StatusCode::URI_TOO_LONG,
+                "validation_failed",
+                "The address of the request is too long",
+            ),
+            Error::TooManyRequests { retry_after } => Self::named("throttled").after(retry_after),
+            Error::RequestTimeout => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "request_timeout", "The request took too long")
+            }
             _ => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "request_timeout",
