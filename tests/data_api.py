@@ -53,7 +53,7 @@ def environment(**settings):
 @contextlib.contextmanager
 def serve(arguments=("serve",), **settings):
     """A front with these settings; gives a client and the process."""
-    port = free_port()
+    port = settings.pop("SERVER_PORT", None) or free_port()
     command = [binary(), *arguments]
     log = subprocess.DEVNULL if "LOG" not in settings else open(settings.pop("LOG"), "w")
     process = subprocess.Popen(command, env=environment(SERVER_PORT=port, **settings), stdout=log, stderr=log)

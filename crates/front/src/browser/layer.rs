@@ -21,10 +21,12 @@ use crate::app::App;
 use crate::auth::calls::Call;
 use crate::auth::error::AuthError;
 use crate::config::Config;
-use crate::data::now;
+use crate::data::{now, read_body};
 use crate::request::Variables;
 
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
+/// Most bytes that are read of a request that is refused.
+const DRAIN_LIMIT: usize = 64 * 1024;
 /// Who somebody without a token is, if the configuration does not say.
 const ANON_ROLE: &str = "anon";
 
@@ -55,6 +57,8 @@ async fn answer(app: Arc<App>, request: Request<Body>, next: Next, api: Api) -> 
     let forged = !origin::is_safe(&parts.method)
         && !origin::is_allowed(&parts.headers, &config.site, &config.cors_origins);
     if forged {
+        // A connection with half a request in it could not go on.
+        let _ = read_body(body, DRAIN_LIMIT, config.http.limits.body_timeout).await;
         return api.respond(cross_site(), &parts);
     }
     let mut exchange = Exchange { app: &app, api, cookies, set: SetCookies::default() };

@@ -55,5 +55,6 @@ async fn values(visit: &Visit) -> Result<Value, AuthError> {
         section => "tenants",
         tenants => Serde(tenants),
         redirect_to => visit.next().given(),
+        onward => visit.next().href(&visit.config),
     })
 }

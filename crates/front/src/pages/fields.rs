@@ -1,5 +1,7 @@
 //! The fields of a form, or the parameters of an address.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -20,8 +22,9 @@ impl Fields {
         Self::parse(query.unwrap_or_default().as_bytes())
     }
 
-    pub(super) async fn of_body(headers: &HeaderMap, body: Body) -> Result<Self, AuthError> {
-        let bytes = read_body(body, LIMIT).await?;
+    /// `time`: how long the body may take to arrive.
+    pub(super) async fn of_body(headers: &HeaderMap, body: Body, time: Duration) -> Result<Self, AuthError> {
+        let bytes = read_body(body, LIMIT, time).await?;
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let is_form = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM));
         if !is_form && !bytes.is_empty() {

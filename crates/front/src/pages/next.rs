@@ -12,7 +12,7 @@ pub(super) const ACCOUNT: &str = "/auth/account";
 pub(super) enum Next {
     /// Nowhere in particular.
     Home,
-    /// A path of this front.
+    /// A path of this front, below the one that it is seen at.
     Own(String),
     /// A URL of an application.
     Elsewhere(String),
@@ -40,18 +40,26 @@ impl Next {
     }
 
     /// For a link: where to go.
-    pub(super) fn href<'a>(&'a self, config: &'a Config) -> &'a str {
-        self.given().or(config.pages.home.as_deref()).unwrap_or(ACCOUNT)
+    pub(super) fn href(&self, config: &Config) -> String {
+        let own = |path: &str| format!("{}{path}", config.site.base_path());
+        match (self, &config.pages.home) {
+            (Self::Own(path), _) => own(path),
+            (Self::Elsewhere(url), _) => url.clone(),
+            (Self::Home, Some(home)) => home.clone(),
+            (Self::Home, None) => own(ACCOUNT),
+        }
     }
 
-    /// For a redirect after a form. Browsers hold a form's redirects to `form-action` (CSP 3), so the way
+    /// For a redirect after a form: a path below the one that this front is seen at. Browsers hold a form's redirects to `form-action` (CSP 3), so the way
     /// out leads over a page of ours.
     pub(super) fn location(&self, config: &Config) -> String {
-        let href = self.href(config);
-        match Self::parse(Some(href), &config.site) {
-            Self::Own(path) => path,
-            Self::Elsewhere(url) => with("/auth/continue", &[(REDIRECT_TO, Some(&url))]),
-            Self::Home => ACCOUNT.to_owned(),
+        match self {
+            Self::Own(path) => path.clone(),
+            Self::Elsewhere(url) => with("/auth/continue", &[(REDIRECT_TO, Some(url))]),
+            Self::Home => match Self::parse(config.pages.home.as_deref(), &config.site) {
+                Self::Home => ACCOUNT.to_owned(),
+                home => home.location(config),
+            },
         }
     }
 }

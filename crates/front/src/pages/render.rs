@@ -61,6 +61,7 @@ pub(super) fn page(config: &Config, status: StatusCode, name: &str, values: Valu
     let letter = brand.name.chars().next().map(|first| first.to_uppercase().to_string());
     let shared = context! {
         brand => context! { name => &brand.name, logo => &brand.logo, letter, home => &config.pages.home },
+        base => config.site.base_path(),
         style => stylesheet::path(&brand.palette),
     };
     let rendered =

@@ -16,7 +16,7 @@ const PAGE: &str = "sign_in";
 pub(super) async fn show(visit: &mut Visit) -> Outcome {
     let user = visit.user().await?;
     let email = user.map(|user| user.email);
-    let onward = visit.next().href(&visit.config).to_owned();
+    let onward = visit.next().href(&visit.config);
     let values = context! { signed_in => email, onward, ..values(visit).await };
     Ok(Reply::page(PAGE, values))
 }

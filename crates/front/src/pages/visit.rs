@@ -47,7 +47,8 @@ pub(super) struct Visit {
 #[derive(Debug)]
 pub(super) enum Reply {
     Page(StatusCode, &'static str, Value),
-    /// Whatever was posted is done: the browser gets the next page by GET (RFC 9110 §15.4.4).
+    /// Whatever was posted is done: the browser gets the next page by GET (RFC 9110 §15.4.4). A path
+    /// below the one that this front is seen at.
     Goto(String),
 }
 
@@ -109,13 +110,14 @@ impl FromRequest<Arc<App>> for Visit {
     }
 }
 
-/// A form from another site is not even read.
+/// The body is read in any case: a connection with half a request in it could not go on.
 async fn form(parts: &Parts, body: Body, config: &Config) -> Result<Fields, AuthError> {
+    let fields = Fields::of_body(&parts.headers, body, config.http.limits.body_timeout).await;
     if !is_from_own_page(&parts.headers, &config.site) {
         let text = "This form was not sent by a page of ours. Open the page again and send it from there";
         return Err(AuthError::new(StatusCode::FORBIDDEN, "cross_site_request", text));
     }
-    Fields::of_body(&parts.headers, body).await
+    fields
 }
 
 /// What a page that can not be shown says instead.
@@ -143,7 +145,7 @@ impl Visit {
                 }
                 page
             }
-            Ok(Reply::Goto(location)) => redirect(&location),
+            Ok(Reply::Goto(path)) => redirect(&format!("{}{path}", self.config.site.base_path())),
             Err(error) => failed(&self.config, &error),
         };
         self.set.put(response.headers_mut());

@@ -9,13 +9,20 @@ impl Site {
         Url::parse(origin).is_some_and(|url| url.rest.0.is_empty() && self.is_own(&url))
     }
 
-    /// The path, query and fragment of a URL that is allowed and leads to this front itself. What
-    /// browsers would read as another host is none.
+    /// The path below which this front is seen: nothing, or `/base`.
+    pub(crate) fn base_path(&self) -> &str {
+        let after = self.external_url.split_once("//").map_or("", |(_, after)| after);
+        after.find('/').and_then(|slash| after.get(slash..)).unwrap_or_default()
+    }
+
+    /// The path below that, query and fragment of a URL that is allowed and leads to this front itself.
+    /// What browsers would read as another host is none.
     pub(crate) fn own_path<'a>(&self, url: &'a str) -> Option<&'a str> {
         let own = self.allows(url) && Url::parse(url).is_some_and(|parsed| self.is_own(&parsed));
         let (_, after) = url.split_once("//").filter(|_| own)?;
         let path = after.find('/').and_then(|slash| after.get(slash..)).unwrap_or("/");
-        (!path.starts_with("//")).then_some(path)
+        let below = path.strip_prefix(self.base_path())?;
+        (below.starts_with('/') && !below.starts_with("//")).then_some(below)
     }
 
     fn is_own(&self, url: &Url<'_>) -> bool {
@@ -72,5 +79,16 @@ mod tests {
         assert_eq!(path("https://auth.example.com//evil.example"), None);
         assert_eq!(path("https://auth.example.com/\\evil.example"), None);
         assert_eq!(path("https://app.example.com/"), None);
+    }
+
+    #[test]
+    fn below_a_path_of_its_own_it_has_no_others() {
+        let site = Site { external_url: "https://example.com/base".to_owned(), ..site() };
+        assert_eq!(site.base_path(), "/base");
+        assert_eq!(site.own_path("https://example.com/base/auth/account"), Some("/auth/account"));
+        for url in ["https://example.com/auth", "https://example.com/basement", "https://example.com/base//x"]
+        {
+            assert_eq!(site.own_path(url), None, "{url}");
+        }
     }
 }

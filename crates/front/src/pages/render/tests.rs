@@ -14,7 +14,8 @@ fn config() -> Config {
 }
 
 fn html(name: &str, values: Value) -> String {
-    let shared = context! { brand => context! { name => "Acme", letter => "A" }, style => "/s.css" };
+    let shared =
+        context! { brand => context! { name => "Acme", letter => "A" }, base => "", style => "/s.css" };
     TEMPLATES.get_template(name).unwrap().render(context! { ..values, ..shared }).unwrap()
 }
 
