@@ -37,7 +37,8 @@ start_front() {
         export PGRST_SERVER_HOST=127.0.0.1 PGRST_SERVER_PORT=$HTTP_PORT
         # Everybody here comes from this machine; the limits are per address.
         export GATEHOUSE_RATE_LIMIT_AUTH=off GATEHOUSE_MAX_CONNECTIONS_PER_ADDRESS=10000
-        export GATEHOUSE_SITE_URL=${GATEHOUSE_SITE_URL:-http://127.0.0.1:$HTTP_PORT} GATEHOUSE_DEV_MAILBOX=$DEV_MAILBOX
+        export GATEHOUSE_SITE_URL=${GATEHOUSE_SITE_URL:-http://127.0.0.1:$HTTP_PORT/auth/account} GATEHOUSE_DEV_MAILBOX=$DEV_MAILBOX
+        export GATEHOUSE_PAGES=on GATEHOUSE_COOKIE_SESSIONS=on GATEHOUSE_EXTERNAL_URL=http://127.0.0.1:$HTTP_PORT
         local drop=()
         is_root && drop=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
         setsid "${drop[@]}" "$(readlink -f "$binary")" serve </dev/null >>"$STATE/log/front.log" 2>&1 &

@@ -210,7 +210,7 @@ fn warn_of_legacy_names(config: &Config, plan: &Plan<'_>, headers: &mut HeaderMa
 }
 
 /// Seconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }

@@ -11,6 +11,7 @@
 mod access_log;
 mod app;
 mod auth;
+mod browser;
 mod cli;
 mod config;
 mod data;
@@ -23,6 +24,7 @@ mod metrics;
 mod openapi;
 #[cfg(feature = "otel")]
 mod otel;
+mod pages;
 mod pg;
 mod plan;
 mod request;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::app::App;
-use crate::{auth, data, health, mail};
+use crate::{auth, browser, data, health, mail, pages};
 
 /// The main port. What no route takes is the data API's: `/rest/v1/<relation>`, `/<relation>`.
 pub(crate) fn public(app: Arc<App>) -> Router {
@@ -15,9 +16,11 @@ pub(crate) fn public(app: Arc<App>) -> Router {
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
         .merge(auth::well_known())
-        .nest("/auth/v1", auth::api())
         .merge(mailbox)
         .fallback(data::handle)
+        .layer(from_fn_with_state(Arc::clone(&app), browser::data_api))
+        .merge(pages::routes())
+        .nest("/auth/v1", auth::api().layer(from_fn_with_state(Arc::clone(&app), browser::auth_api)))
         .with_state(app)
 }
 

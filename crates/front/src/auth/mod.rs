@@ -24,7 +24,7 @@ use request::finish;
 
 use crate::error::Error;
 
-pub(crate) use routes::{api, well_known};
+pub(crate) use routes::{api, qr_code, well_known};
 
 /// No such route.
 async fn not_found(parts: Parts) -> Response {

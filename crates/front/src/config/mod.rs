@@ -12,6 +12,7 @@ mod host;
 mod http;
 mod mail;
 mod options;
+mod pages;
 mod parts;
 mod reader;
 mod secret;
@@ -31,6 +32,7 @@ pub(crate) use mail::{Delivery, MailSettings};
 pub(crate) use options::{
     Listen, LogFormat, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd,
 };
+pub(crate) use pages::{Pages, Palette};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
@@ -94,6 +96,7 @@ pub(crate) struct Config {
     /// How mail is sent; `None` leaves it in the database.
     pub(crate) mail: Option<MailSettings>,
     pub(crate) site: Site,
+    pub(crate) pages: Pages,
 }
 
 impl Config {
@@ -107,6 +110,7 @@ impl Config {
             admin: parts::admin(&reader, &listen)?,
             mail: mail::read(&reader, &listen)?,
             site: Site::read(&reader, &listen)?,
+            pages: Pages::read(&reader)?,
             listen,
             database: parts::database(&reader, "PGRST_DB_URI")?
                 .map_or_else(|| DatabaseUri::parse("", &lookup), Ok)

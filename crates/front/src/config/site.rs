@@ -3,9 +3,11 @@
 //! A URL is allowed when it has the origin of the application or of this front, or fits one of the
 //! operator's patterns. Whatever could be read in two ways is allowed by none of them; see [`url`].
 
+mod own;
 mod pattern;
 mod url;
 
+pub(super) use own::is_picture_url;
 use pattern::Pattern;
 use url::{Url, is_web};
 

@@ -17,8 +17,12 @@ pub(super) fn is_clear<B>(request: &Request<B>) -> bool {
 
 /// Empty where the client has no name for it.
 fn is_host(host: &HeaderValue) -> bool {
-    let authority = |host: &HeaderValue| Authority::try_from(host.as_bytes());
-    host.is_empty() || authority(host).is_ok_and(|authority| !authority.as_str().contains('@'))
+    let is_plain = |authority: Authority| {
+        // What follows the name is nothing, or a port that is a number.
+        let port = authority.as_str().strip_prefix(authority.host());
+        port.is_some_and(|port| port.is_empty() || authority.port_u16().is_some())
+    };
+    host.is_empty() || Authority::try_from(host.as_bytes()).is_ok_and(is_plain)
 }
 
 /// HTTP/1.1 may say one thing in its first line and another in the header: the first counts.

@@ -69,3 +69,13 @@ pub(crate) async fn reauthenticate(call: &Call<'_>, options: &Options) -> Result
     const SQL: &str = outcome_of!("auth.reauthenticate($1::jsonb)");
     call.outcome(Act::Mail, Work::Quick, SQL, &[text(&options.json())]).await.map(drop)
 }
+
+/// Mails the signed-in user's present and new address; both have to be brought back.
+pub(crate) async fn request_email_change(
+    call: &Call<'_>,
+    new_email: &str,
+    options: &Options,
+) -> Result<(), AuthError> {
+    const SQL: &str = outcome_of!("auth.request_email_change($1::text, $2::jsonb)");
+    call.outcome(Act::Mail, Work::Quick, SQL, &[text(new_email), text(&options.json())]).await.map(drop)
+}

@@ -48,7 +48,7 @@ impl AuthError {
     }
 
     /// The database did what it should not do.
-    pub(super) fn internal(problem: &'static str) -> Self {
+    pub(crate) fn internal(problem: &'static str) -> Self {
         tracing::error!(problem, "a call of the auth API failed");
         Self::unexpected()
     }
@@ -136,7 +136,7 @@ impl AuthError {
         self.retry_after
     }
 
-    pub(super) fn respond(self, version: ApiVersion) -> Response {
+    pub(crate) fn respond(self, version: ApiVersion) -> Response {
         let mut body = match version {
             ApiVersion::Initial => json!({
                 "code": self.status.as_u16(),

@@ -123,7 +123,7 @@ fn refuse_other_types(factor_type: FactorType) -> Result<(), AuthError> {
 }
 
 /// As SVG alone: clients make a `data:` URL of it, in which a line break or a `#` has no place.
-pub(in crate::auth) fn qr_code(text: &str) -> Result<String, AuthError> {
+pub(crate) fn qr_code(text: &str) -> Result<String, AuthError> {
     let code = QrCode::new(text).map_err(|_| AuthError::internal("the URI is too long for a QR code"))?;
     let image = code
         .render::<svg::Color<'_>>()

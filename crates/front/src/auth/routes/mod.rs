@@ -27,6 +27,8 @@ use super::request::{Answer, AuthRequest, add};
 use super::respond;
 use crate::app::App;
 
+pub(crate) use factors::qr_code;
+
 /// The routes so far, and what is said of them.
 #[derive(Default)]
 struct Routes {

@@ -1,0 +1,45 @@
+//! `/auth/mail-code`: sign in with a mailed code, without a password.
+
+use minijinja::{Value, context};
+
+use super::flow::Flow;
+use super::link::Kind;
+use super::problem::Refused;
+use super::visit::{Outcome, Reply, Visit};
+use crate::auth::calls::{self, Options, OtpRequest};
+
+const PAGE: &str = "mail_code";
+
+pub(super) async fn show(visit: &mut Visit) -> Outcome {
+    Ok(Reply::page(PAGE, values(visit)))
+}
+
+/// The same answer whether there is an account or not.
+pub(super) async fn submit(visit: &mut Visit) -> Outcome {
+    let email = visit.form.text("email").to_owned();
+    let tenant = visit.form.get("tenant").map(str::to_owned);
+    let redirect_to = visit.next().given().map(str::to_owned);
+    let options = Options { page: true, redirect_to: redirect_to.clone(), ..Options::default() };
+    let input = OtpRequest {
+        email: &email,
+        create_user: false,
+        user_metadata: None,
+        tenant: tenant.as_deref(),
+        options: &options,
+    };
+    match calls::request_otp(&visit.public(), input).await {
+        Ok(()) => {
+            Flow { email, kind: Kind::Magiclink, tenant, redirect_to }.keep(visit);
+            Ok(Reply::Goto("/auth/check-mail".to_owned()))
+        }
+        Err(error) => Ok(Reply::refused(PAGE, Refused::by(&error, Some("email")), values(visit))),
+    }
+}
+
+fn values(visit: &Visit) -> Value {
+    context! {
+        email => visit.form.text("email"),
+        tenant => visit.tenant(),
+        redirect_to => visit.next().given(),
+    }
+}

@@ -1,0 +1,304 @@
+//! One request for a page: who asks, what they sent, and what the answer sets.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::response::Response;
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use serde::Deserialize;
+
+use super::fields::Fields;
+use super::link::Kind;
+use super::next::{Next, REDIRECT_TO, with};
+use super::notice::Notice;
+use super::problem::Refused;
+use super::render;
+use super::user::User;
+use crate::app::App;
+use crate::auth::calls::{self, Call, Session, SignOutScope};
+use crate::auth::error::AuthError;
+use crate::auth::secret::Secret;
+use crate::browser::{
+    Claims, Cookies, Resolved, SetCookies, Small, Tokens, is_from_own_page, renew, resolve,
+};
+use crate::config::Config;
+use crate::data::{self, now};
+use crate::request::Variables;
+
+pub(super) struct Visit {
+    pub(super) app: Arc<App>,
+    pub(super) config: Arc<Config>,
+    variables: Variables,
+    path: String,
+    pub(super) query: Fields,
+    /// Of a POST; empty for others.
+    pub(super) form: Fields,
+    pub(super) cookies: Cookies,
+    pub(super) set: SetCookies,
+    /// Of whoever is signed in, once that is known.
+    access: Option<Secret>,
+}
+
+/// What a page does with a visit.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Page(StatusCode, &'static str, Value),
+    /// Whatever was posted is done: the browser gets the next page by GET (RFC 9110 §15.4.4). A path
+    /// below the one that this front is seen at.
+    Goto(String),
+}
+
+/// What pages need of `auth.public_settings`. What is not known is offered: the database refuses it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Settings {
+    pub(super) sign_up: bool,
+    pub(super) password_min_length: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { sign_up: true, password_min_length: None }
+    }
+}
+
+pub(super) type Outcome = Result<Reply, AuthError>;
+
+impl Reply {
+    pub(super) fn page(name: &'static str, values: Value) -> Self {
+        Self::Page(StatusCode::OK, name, values)
+    }
+
+    /// The form again, with what is wrong with it. Nothing was done, so that sending it again does no
+    /// harm: no redirect.
+    pub(super) fn refused(name: &'static str, refused: Refused, values: Value) -> Self {
+        let Refused { status, retry_after, problems } = refused;
+        let problems = Value::from(Serde(problems));
+        Self::Page(status, name, context! { problems, retry_after, ..values })
+    }
+}
+
+impl FromRequest<Arc<App>> for Visit {
+    type Rejection = Response;
+
+    async fn from_request(request: Request<Body>, app: &Arc<App>) -> Result<Self, Response> {
+        let config = app.config();
+        if !config.pages.enabled {
+            return Err(data::handle(State(Arc::clone(app)), request).await);
+        }
+        let (mut parts, body) = request.into_parts();
+        let cookies = Cookies::take(&mut parts.headers);
+        let form = if parts.method == Method::POST {
+            form(&parts, body, &config).await.map_err(|error| failed(&config, &error))?
+        } else {
+            Fields::default()
+        };
+        Ok(Self {
+            app: Arc::clone(app),
+            variables: Variables::of(&parts),
+            path: parts.uri.path().to_owned(),
+            query: Fields::of_query(parts.uri.query()),
+            form,
+            cookies,
+            config,
+            set: SetCookies::default(),
+            access: None,
+        })
+    }
+}
+
+/// The body is read in any case: a connection with half a request in it could not go on.
+async fn form(parts: &Parts, body: Body, config: &Config) -> Result<Fields, AuthError> {
+    let fields = Fields::of_body(&parts.headers, body, config.http.limits.body_timeout).await;
+    if !is_from_own_page(&parts.headers, &config.site) {
+        let text = "This form was not sent by a page of ours. Open the page again and send it from there";
+        return Err(AuthError::new(StatusCode::FORBIDDEN, "cross_site_request", text));
+    }
+    fields
+}
+
+/// What a page that can not be shown says instead.
+fn failed(config: &Config, error: &AuthError) -> Response {
+    let refused = Refused::by(error, None);
+    let texts: Vec<_> = refused.problems.iter().map(|problem| problem.text.as_str()).collect();
+    let values = context! { title => "This did not work", text => texts.join(" "), wrong => true };
+    let mut response = render::page(config, refused.status, "message", values);
+    if let Some(seconds) = refused.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+impl Visit {
+    pub(super) fn finish(mut self, outcome: Outcome) -> Response {
+        let mut response = match outcome {
+            Ok(Reply::Page(status, name, values)) => {
+                let notice = Notice::take(&mut self);
+                let retry_after =
+                    values.get_attr("retry_after").ok().and_then(|value| u64::try_from(value).ok());
+                let mut page = render::page(&self.config, status, name, context! { notice, ..values });
+                if let Some(seconds) = retry_after {
+                    page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                }
+                page
+            }
+            Ok(Reply::Goto(path)) => redirect(&format!("{}{path}", self.config.site.base_path())),
+            Err(error) => failed(&self.config, &error),
+        };
+        self.set.put(response.headers_mut());
+        response
+    }
+
+    /// A call as nobody.
+    pub(super) fn public(&self) -> Call<'_> {
+        Call::public(&self.app, &self.variables)
+    }
+
+    /// A call as whoever is signed in.
+    pub(super) fn call(&self) -> Call<'_> {
+        match &self.access {
+            Some(access) => Call::user(&self.app, &self.variables, access.expose()),
+            None => self.public(),
+        }
+    }
+
+    /// What everybody may know of how accounts are made here.
+    pub(super) async fn settings(&self) -> Settings {
+        let json = calls::public_settings(&self.public()).await.ok();
+        json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    }
+
+    /// The slug of the tenant that the form or the address names.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.form.get("tenant").or_else(|| self.query.get("tenant"))
+    }
+
+    /// Takes the session out of the browser.
+    pub(super) fn forget(&mut self) {
+        self.access = None;
+        self.set = SetCookies::default();
+        self.set.clear_session(&self.cookies);
+    }
+
+    /// What the token of whoever is signed in says, to be shown and not to be trusted.
+    pub(super) fn claims(&self) -> Claims {
+        self.access.as_ref().map(|access| Claims::of(access.expose())).unwrap_or_default()
+    }
+
+    /// Whoever is signed in, also with their second factor still due.
+    pub(super) async fn user(&mut self) -> Result<Option<User>, AuthError> {
+        let Some(tokens) = Tokens::of(&self.cookies) else { return Ok(None) };
+        let refresh = tokens.refresh.clone();
+        let resolved = resolve(&self.public(), tokens, now()).await;
+        let is_fresh = matches!(resolved, Resolved::Renewed(_));
+        if let Some(user) = self.known(resolved).await? {
+            return Ok(Some(user));
+        }
+        // A token may be refused before its end, as when its key was revoked; the session lives on.
+        let again = match refresh.filter(|_| !is_fresh) {
+            Some(refresh) => renew(&self.public(), &refresh).await,
+            None => Resolved::Over,
+        };
+        let user = self.known(again).await?;
+        if user.is_none() {
+            self.forget();
+        }
+        Ok(user)
+    }
+
+    async fn known(&mut self, resolved: Resolved) -> Result<Option<User>, AuthError> {
+        match resolved {
+            Resolved::Over => return Ok(None),
+            Resolved::Unknown(error) => return Err(error),
+            Resolved::Good(access) => self.access = Some(access),
+            Resolved::Renewed(session) => {
+                self.set.session(&session, &self.cookies)?;
+                self.access = Some(session.access_token);
+            }
+        }
+        match calls::my_user(&self.call()).await {
+            Ok(user) => User::read(&user).map(Some),
+            Err(error) if error.status().is_client_error() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whoever is signed in with all that their account asks for; else where to go for that.
+    pub(super) async fn member(&mut self) -> Result<Result<User, Reply>, AuthError> {
+        let here = Next::Own(with(self.page(), &[(REDIRECT_TO, self.next().given())]));
+        let Some(user) = self.user().await? else {
+            return Ok(Err(Reply::Goto(with("/auth/sign-in", &[(REDIRECT_TO, here.given())]))));
+        };
+        if user.has_factor() && self.claims().aal.as_deref() != Some("aal2") {
+            return Ok(Err(second_factor(&here)));
+        }
+        Ok(Ok(user))
+    }
+
+    /// The page that this is a part of: `/auth/account` of `/auth/account/name`.
+    fn page(&self) -> &str {
+        let end = self.path.match_indices('/').nth(2).map_or(self.path.len(), |(at, _)| at);
+        self.path.get(..end).unwrap_or(&self.path)
+    }
+
+    /// Where to go afterwards, as the form or the address says.
+    pub(super) fn next(&self) -> Next {
+        let text = self.form.get(REDIRECT_TO).or_else(|| self.query.get(REDIRECT_TO));
+        Next::parse(text, &self.config.site)
+    }
+
+    pub(super) fn leave(&self, next: &Next) -> Reply {
+        Reply::Goto(next.location(&self.config))
+    }
+
+    /// Takes a session that was opened or raised into the browser, and goes on. The one that the
+    /// browser had ends, if it is another.
+    pub(super) async fn enter(&mut self, session: Session, next: &Next) -> Outcome {
+        self.replace(&session).await;
+        self.set.session(&session, &self.cookies)?;
+        self.set.clear_small(Small::Flow);
+        let due = session.second_factor_due.is_some();
+        self.access = Some(session.access_token);
+        Ok(if due { second_factor(next) } else { self.leave(next) })
+    }
+
+    async fn replace(&self, session: &Session) {
+        let Some(former) = Tokens::of(&self.cookies).and_then(|tokens| tokens.access) else { return };
+        let id = |token: &Secret| Claims::of(token.expose()).session_id;
+        if id(&former) == id(&session.access_token) {
+            return;
+        }
+        // It may have ended before; then there is nothing left to do.
+        let call = Call::user(&self.app, &self.variables, former.expose());
+        let _ = calls::sign_out(&call, SignOutScope::Local).await;
+    }
+
+    /// Where a mailed code or link of this kind leads in the end.
+    pub(super) fn after(&self, kind: Kind, next: Next) -> Next {
+        if !kind.needs_password() {
+            return next;
+        }
+        Next::Own(with("/auth/new-password", &[(REDIRECT_TO, next.given())]))
+    }
+}
+
+fn second_factor(next: &Next) -> Reply {
+    Reply::Goto(with("/auth/second-factor", &[(REDIRECT_TO, next.given())]))
+}
+
+fn redirect(location: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    render::harden(headers, None);
+    headers.remove(header::CONTENT_TYPE);
+    // The address that is left may have held a mailed token.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Ok(location) = HeaderValue::from_str(location) {
+        headers.insert(header::LOCATION, location);
+    }
+    response
+}
