@@ -62,7 +62,7 @@ select tap.is(fixture.refusal('select auth.' || call), '42501 ', call)
                ('end_sessions_of(gen_random_uuid(), null, ''x'')'), ('session_limits(null)'), ('require_session()'),
                ('prune_sessions()'), ('open_session(null, null, ''x'')'), ('issue_access_token(null, null, null)'),
                ('rotate_refresh_token(''x'', null)'), ('refuse_refresh(''x'', null, null)'), ('password_refusal(null, ''x'', null)'),
-               ('update_refusal(null, ''x'', null, null, null, null)')) as t (call);
+               ('update_refusal(null, ''x'', null, null, null, null, null)')) as t (call);
 select tap.ok(not has_function_privilege(r, p.oid, 'execute'), r || ' can not call ' || p.proname)
   from (values ('anon'), ('service_role')) as role (r), pg_proc as p
  where pronamespace = 'auth'::regnamespace
