@@ -107,7 +107,7 @@ comment on function auth.password_refusal(auth."user", text, uuid) is
 'Internal: why a password can not be a user''s next one; null when it can.';
 
 create function auth.update_refusal(
-    account auth."user", password text, email text, user_metadata jsonb, current_password text, nonce text)
+    account auth."user", password text, email text, user_metadata jsonb, current_password text, nonce text, options jsonb)
 returns auth.sign_in_result
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -139,7 +139,7 @@ begin
         end if;
     end if;
     if refusal.status is null and auth.normalize_email(email) <> coalesce(account.email, '') then
-        refusal := auth.request_email_change(auth.normalize_email(email));
+        refusal := auth.request_email_change(auth.normalize_email(email), options);
         if refusal.status = 'ok' then
             return null;
         end if;
@@ -147,8 +147,8 @@ begin
     return refusal;
 end
 $$;
-revoke all on function auth.update_refusal(auth."user", text, text, jsonb, text, text) from public;
-comment on function auth.update_refusal(auth."user", text, text, jsonb, text, text) is
+revoke all on function auth.update_refusal(auth."user", text, text, jsonb, text, text, jsonb) from public;
+comment on function auth.update_refusal(auth."user", text, text, jsonb, text, text, jsonb) is
 'Internal: why an update of a user is refused as a whole; null when it is not. A change of the e-mail address is begun by it.';
 
 create function auth.update_user(
@@ -156,7 +156,8 @@ create function auth.update_user(
     email text default null,
     user_metadata jsonb default null,
     current_password text default null,
-    nonce text default null
+    nonce text default null,
+    options jsonb default '{}'
 )
 returns auth.sign_in_result
 language plpgsql volatile security definer
@@ -174,7 +175,7 @@ begin
         return auth.sign_in_refusal('user_not_found', 'User from sub claim in JWT does not exist');
     end if;
     refusal := auth.update_refusal(account, update_user.password, update_user.email, update_user.user_metadata,
-                                   update_user.current_password, update_user.nonce);
+                                   update_user.current_password, update_user.nonce, update_user.options);
     if refusal.status is not null then
         perform auth.record_event('user_updated', 'failure', who, auth.tenant_id(), auth.session_id(),
                                   jsonb_build_object('reason', refusal.status));
@@ -197,7 +198,7 @@ begin
     return result;
 end
 $$;
-revoke all on function auth.update_user(text, text, jsonb, text, text) from public;
-grant execute on function auth.update_user(text, text, jsonb, text, text) to authenticated, service_role;
-comment on function auth.update_user(text, text, jsonb, text, text) is
-'Changes the user who is signed in: all that is asked for, or nothing. A new password ends the user''s other sessions; user_metadata is merged member by member, null takes one away; a new e-mail address counts once it is confirmed. current_password or nonce (a reauthentication code) where pg_gatehouse.password_change_requires asks for it. Statuses: ok, validation_failed, weak_password (see reasons), same_password, invalid_credentials, reauthentication_needed, reauthentication_not_valid, insufficient_aal, throttled, and those of request_email_change. Error 42501 when nobody is signed in.';
+revoke all on function auth.update_user(text, text, jsonb, text, text, jsonb) from public;
+grant execute on function auth.update_user(text, text, jsonb, text, text, jsonb) to authenticated, service_role;
+comment on function auth.update_user(text, text, jsonb, text, text, jsonb) is
+'Changes the user who is signed in: all that is asked for, or nothing. A new password ends the user''s other sessions; user_metadata is merged member by member, null takes one away; a new e-mail address counts once it is confirmed. An anonymous user sets a password only together with an address. options as for request_email_change. current_password or nonce (a reauthentication code) where pg_gatehouse.password_change_requires asks for it. Statuses: ok, validation_failed, weak_password (see reasons), same_password, invalid_credentials, reauthentication_needed, reauthentication_not_valid, insufficient_aal, throttled, and those of request_email_change. Error 42501 when nobody is signed in.';

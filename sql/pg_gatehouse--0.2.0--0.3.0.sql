@@ -4,6 +4,8 @@
 -- and types gain. No row is changed.
 
 drop function auth.sign_up(text, text, jsonb, text);
+drop function auth.update_user(text, text, jsonb, text, text);
+drop function auth.update_refusal(auth."user", text, text, jsonb, text, text);
 drop function auth.redeem(auth.one_time_token);
 drop function auth.redeem_email_change(auth.one_time_token);
 drop function auth.sign_up_unconfirmed(text, text, jsonb, auth.tenant, jsonb);
@@ -482,8 +484,8 @@ begin
 end
 $$;
 
-create or replace function auth.update_refusal(
-    account auth."user", password text, email text, user_metadata jsonb, current_password text, nonce text)
+create function auth.update_refusal(
+    account auth."user", password text, email text, user_metadata jsonb, current_password text, nonce text, options jsonb)
 returns auth.sign_in_result
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -515,7 +517,7 @@ begin
         end if;
     end if;
     if refusal.status is null and auth.normalize_email(email) <> coalesce(account.email, '') then
-        refusal := auth.request_email_change(auth.normalize_email(email));
+        refusal := auth.request_email_change(auth.normalize_email(email), options);
         if refusal.status = 'ok' then
             return null;
         end if;
@@ -523,6 +525,61 @@ begin
     return refusal;
 end
 $$;
+revoke all on function auth.update_refusal(auth."user", text, text, jsonb, text, text, jsonb) from public;
+comment on function auth.update_refusal(auth."user", text, text, jsonb, text, text, jsonb) is
+'Internal: why an update of a user is refused as a whole; null when it is not. A change of the e-mail address is begun by it.';
+
+create function auth.update_user(
+    password text default null,
+    email text default null,
+    user_metadata jsonb default null,
+    current_password text default null,
+    nonce text default null,
+    options jsonb default '{}'
+)
+returns auth.sign_in_result
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    who uuid := auth.require_session();
+    account auth."user";
+    refusal auth.sign_in_result;
+    result auth.sign_in_result;
+begin
+    select * into account from auth."user" where id = who for no key update;
+    if account.id is null then
+        return auth.sign_in_refusal('user_not_found', 'User from sub claim in JWT does not exist');
+    end if;
+    refusal := auth.update_refusal(account, update_user.password, update_user.email, update_user.user_metadata,
+                                   update_user.current_password, update_user.nonce, update_user.options);
+    if refusal.status is not null then
+        perform auth.record_event('user_updated', 'failure', who, auth.tenant_id(), auth.session_id(),
+                                  jsonb_build_object('reason', refusal.status));
+        return refusal;
+    end if;
+    update auth."user" as u
+       set password_hash = case when update_user.password is null then u.password_hash
+                                else auth.hash_password(update_user.password) end,
+           user_metadata = auth.merge_user_metadata(u.user_metadata, coalesce(update_user.user_metadata, '{}')),
+           updated_at = now()
+     where u.id = who
+    returning * into strict account;
+    if update_user.password is not null then
+        perform auth.end_sessions_of(who, null, 'password_changed', spare => auth.session_id());
+        perform auth.record_event('password_changed', 'success', who, auth.tenant_id(), auth.session_id());
+    end if;
+    perform auth.record_event('user_updated', 'success', who, auth.tenant_id(), auth.session_id());
+    result.status := 'ok';
+    result."user" := auth.user_json(account);
+    return result;
+end
+$$;
+revoke all on function auth.update_user(text, text, jsonb, text, text, jsonb) from public;
+grant execute on function auth.update_user(text, text, jsonb, text, text, jsonb) to authenticated, service_role;
+comment on function auth.update_user(text, text, jsonb, text, text, jsonb) is
+'Changes the user who is signed in: all that is asked for, or nothing. A new password ends the user''s other sessions; user_metadata is merged member by member, null takes one away; a new e-mail address counts once it is confirmed. An anonymous user sets a password only together with an address. options as for request_email_change. current_password or nonce (a reauthentication code) where pg_gatehouse.password_change_requires asks for it. Statuses: ok, validation_failed, weak_password (see reasons), same_password, invalid_credentials, reauthentication_needed, reauthentication_not_valid, insufficient_aal, throttled, and those of request_email_change. Error 42501 when nobody is signed in.';
 
 create or replace function auth.void_one_time_tokens(user_id uuid)
 returns void
