@@ -1,7 +1,7 @@
 -- Run as authenticator. The code that a followed link gives is of use to the client alone that asked
 -- for the link (RFC 7636), once and for five minutes.
 \set ON_ERROR_STOP 0
-select tap.plan(36);
+select tap.plan(39);
 \set verifier 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
 \set challenge 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
 select fixture.join('pam') as pam, fixture.join('pat') as pat \gset
@@ -72,10 +72,24 @@ select tap.is((auth.request_recovery('pam@example.com', null, options)).status, 
 select tap.is((auth.sign_up('new.pam@example.com', 'seven green sailing boats', '{}', null, '{"code_challenge": "x", "code_challenge_method": "plain"}')).status,
               'validation_failed', 'nor does a sign-up take them');
 
+-- a change of address by update_user carries the challenge to both links
+select fixture.configure('autoconfirm', 'off') \gset
+reset role;
+begin;
+select auth.authenticate(:'pat');
+select (auth.update_user(email => 'pat.2@example.com', options => jsonb_build_object('code_challenge', :'challenge', 'code_challenge_method', 's256'))).status as status \gset
+commit;
+select tap.is('' || :'status', 'ok', 'a user changes address');
+set role anon;
+select fixture.mail('pat@example.com', 'email_change_current') ->> 'token' as old_link, fixture.mail('pat.2@example.com', 'email_change_new') ->> 'token' as new_link \gset
+select tap.ok(status = 'ok' and auth_code is null and access_token is null, 'the first of two links gives nothing') from auth.follow_link(:'old_link', 'email_change');
+select auth_code as code from auth.follow_link(:'new_link', 'email_change') \gset
+select tap.is((auth.exchange_code(:'code', :'verifier'))."user" ->> 'email', 'pat.2@example.com', 'the second a code');
+
 -- what becomes of the user meanwhile
-select fixture.challenged_link('pat') as link \gset
+select fixture.challenged_link('pat.2') as link \gset
 select auth_code as code from auth.follow_link(:'link') \gset
-select fixture.ban('pat', true) \gset
+select fixture.ban('pat.2', true) \gset
 select status, access_token is null as nothing from auth.exchange_code(:'code', :'verifier') \gset
 select tap.is(:'status' || ' ' || :'nothing', 'flow_state_not_found t', 'a user who was banned meanwhile stays out');
 

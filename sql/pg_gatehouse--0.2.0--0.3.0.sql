@@ -594,7 +594,7 @@ $$;
 revoke all on function auth.update_user(text, text, jsonb, text, text, jsonb) from public;
 grant execute on function auth.update_user(text, text, jsonb, text, text, jsonb) to authenticated, service_role;
 comment on function auth.update_user(text, text, jsonb, text, text, jsonb) is
-'Changes the user who is signed in: all that is asked for, or nothing. A new password ends the user''s other sessions; user_metadata is merged member by member, null takes one away; a new e-mail address counts once it is confirmed. current_password or nonce (a reauthentication code) where pg_gatehouse.password_change_requires asks for it. options goes to the mails of a change of address, as for sign_up. Statuses: ok, validation_failed, weak_password (see reasons), same_password, invalid_credentials, reauthentication_needed, reauthentication_not_valid, insufficient_aal, throttled, and those of request_email_change. Error 42501 when nobody is signed in.';
+'Changes the user who is signed in: all that is asked for, or nothing. A new password ends the user''s other sessions; user_metadata is merged member by member, null takes one away; a new e-mail address counts once it is confirmed. An anonymous user sets a password only together with an address. options as for request_email_change. current_password or nonce (a reauthentication code) where pg_gatehouse.password_change_requires asks for it. Statuses: ok, validation_failed, weak_password (see reasons), same_password, invalid_credentials, reauthentication_needed, reauthentication_not_valid, insufficient_aal, throttled, and those of request_email_change. Error 42501 when nobody is signed in.';
 
 create or replace function auth.void_one_time_tokens(user_id uuid)
 returns void

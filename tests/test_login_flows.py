@@ -236,6 +236,8 @@ def test_a_failed_hook_leaves_the_connection_as_it_was(owner, person, with_claim
 def test_the_worker_runs_no_code_of_the_deployment(hooks_cluster):
     """Retention drops a month in the worker, which records that as a success, and an event hook that fails does not hold it up."""
     with hooks_cluster.connect() as owner:
+        # The worker looks after the partitions when it starts, which a failure makes it do.
+        until(lambda: owner.execute("select count(*) from pg_stat_activity where backend_type = 'pg_gatehouse audit'").fetchone() == (0,))
         owner.execute("create function public.no(event jsonb) returns void language plpgsql as $$ begin raise exception 'never'; end $$")
         owner.execute("select auth.make_audit_partition('2001-01-01')")
         owner.execute("insert into auth.audit_event (at, event, outcome) values ('2001-01-15', 'old', 'success')")
@@ -243,8 +245,6 @@ def test_the_worker_runs_no_code_of_the_deployment(hooks_cluster):
         owner.execute("alter system set pg_gatehouse.audit_retention = 30")
         owner.execute("select pg_reload_conf()")
     with hooks_cluster.connect() as client:
-        # The worker looks after the partitions when it starts, which a failure makes it do.
-        until(lambda: client.execute("select count(*) from pg_stat_activity where backend_type = 'pg_gatehouse audit'").fetchone() == (0,))
         assert client.execute(SIGN_IN, ["nobody@example.com", "wrong"]).fetchone() == ("invalid_credentials",)
         with pytest.raises(psycopg.Error) as refused:
             client.execute("select auth.create_tenant('acme', 'Acme')")
