@@ -407,7 +407,7 @@ def set_up_authenticator(member, name="Phone"):
     totp = pyotp.parse_uri(fields["uri"])
     assert totp.issuer == "Acme & Sons"
     page = member.submit(page, "/auth/authenticator/verify", code=totp.now())
-    assert heading(page) == "Keep your recovery codes"
+    assert heading(page) == "Your recovery codes"
     return totp, re.findall(r"<li><code>([^<]+)</code></li>", page.text)
 
 
@@ -457,7 +457,7 @@ class TestSecondFactor:
         assert again.status_code == 422
         assert next(form for form in forms(again) if "verify" in form.path).fields["secret"] == fields["secret"]
         page = member.submit(again, "/auth/authenticator/verify", code=pyotp.TOTP(fields["secret"]).now())
-        assert heading(page) == "Keep your recovery codes"
+        assert heading(page) == "Your recovery codes"
 
     def test_is_removed_and_its_recovery_codes_are_made_anew(self, member):
         _, codes = set_up_authenticator(member)

@@ -95,10 +95,15 @@ fn throttled(seconds: Option<u64>) -> String {
     format!("There were too many attempts. Wait {wait} and try again.")
 }
 
-/// With a full stop at the end.
+/// With a capital at its beginning and a full stop at its end.
 fn sentence(text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+    let mut letters = text.trim().chars();
+    let mut sentence: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    sentence.push_str(letters.as_str());
+    if !sentence.is_empty() && !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 #[cfg(test)]
@@ -123,6 +128,7 @@ mod tests {
     #[test]
     fn a_refusal_that_has_no_words_here_keeps_its_own() {
         assert_eq!(of("hook_rejected", "Only staff"), [Problem::of("x", "Only staff.")]);
+        assert_eq!(of("hook_rejected", "über 18 only!"), [Problem::of("x", "Über 18 only!")]);
     }
 
     #[test]

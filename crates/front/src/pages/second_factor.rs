@@ -75,6 +75,7 @@ fn values(visit: &Visit, user: &User) -> Value {
         factors => Serde(factors),
         chosen => visit.form.text("factor"),
         recovery => by_recovery_code(visit),
+        other => visit.sign_in_again(),
         redirect_to => visit.next().given(),
     }
 }

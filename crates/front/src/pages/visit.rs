@@ -176,6 +176,11 @@ impl Visit {
         self.form.get("tenant").or_else(|| self.query.get("tenant"))
     }
 
+    /// Where to sign in as somebody else, and go on from there.
+    pub(super) fn sign_in_again(&self) -> String {
+        with("/auth/sign-in", &[(REDIRECT_TO, self.next().given()), ("tenant", self.tenant())])
+    }
+
     /// Takes the session out of the browser.
     pub(super) fn forget(&mut self) {
         self.access = None;
