@@ -35,6 +35,9 @@ start_front() {
         export PGRST_DB_URI=$AUTHENTICATOR_URI GATEHOUSE_SERVICE_DB_URI=$SERVICE_URI
         export PGRST_DB_SCHEMAS=public PGRST_DB_ANON_ROLE=anon
         export PGRST_SERVER_HOST=127.0.0.1 PGRST_SERVER_PORT=$HTTP_PORT
+        # Everybody here comes from this machine; the limits are per address.
+        export GATEHOUSE_RATE_LIMIT_AUTH=off GATEHOUSE_MAX_CONNECTIONS_PER_ADDRESS=10000
+        export GATEHOUSE_SITE_URL=${GATEHOUSE_SITE_URL:-http://127.0.0.1:$HTTP_PORT} GATEHOUSE_DEV_MAILBOX=$DEV_MAILBOX
         local drop=()
         is_root && drop=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
         setsid "${drop[@]}" "$(readlink -f "$binary")" serve </dev/null >>"$STATE/log/front.log" 2>&1 &

@@ -6,6 +6,9 @@
 . "$ROOT/scripts/front.sh"
 
 DATABASE=gatehouse
+# What an instance for trying out has, and one for tests has not: see scripts/up.
+DEV_MAILBOX=off
+AUTOCONFIRM=
 
 # Passwords and ports of this instance, remembered between runs.
 load_secrets() {
@@ -71,6 +74,7 @@ export GATEHOUSE_PG_BIN=$(readlink -f "$(dirname "$(readlink -f "$(pg pg_config)
 export GATEHOUSE_DATA=$(readlink -f "$STATE/data")
 export GATEHOUSE_LOG=$STATE/log/postgres.log
 ENV
+    [ "$DEV_MAILBOX" = off ] || echo "export GATEHOUSE_MAILBOX_URL=http://127.0.0.1:$HTTP_PORT/dev/mail" >>"$file.new"
     mv "$file.new" "$file"
 }
 
@@ -90,6 +94,7 @@ instance_up() {
     start_server
     provision
     demo
+    set_autoconfirm
     start_front
     write_env
 }
@@ -105,6 +110,15 @@ demo() {
     sql -At -c "select 1 from auth.tenant where slug = 'acme'" | grep -q 1 && return 0
     step "making the demo: tenants acme and globex, users alice and bob"
     sql -f "$ROOT/demo/demo.sql" >/dev/null
+}
+
+# Whether an address counts as proved at sign-up. For new connections, so before the front starts.
+set_autoconfirm() {
+    case $AUTOCONFIRM in
+        "") ;;
+        on | off) sql -c "alter database $DATABASE set pg_gatehouse.autoconfirm = $AUTOCONFIRM" ;;
+        *) die "GATEHOUSE_AUTOCONFIRM=$AUTOCONFIRM is neither on nor off" "set it to one of them, or leave it out" ;;
+    esac
 }
 
 instance_down() {

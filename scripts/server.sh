@@ -128,6 +128,7 @@ port = $DB_PORT
 unix_socket_directories = '$(socket_folder)'
 shared_preload_libraries = 'pg_gatehouse'
 pg_gatehouse.master_key_file = '$MASTER_KEY'
+pg_gatehouse.client_address_header = 'x-gatehouse-client-address'
 password_encryption = 'scram-sha-256'
 max_connections = 100
 log_min_messages = warning

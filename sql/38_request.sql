@@ -7,9 +7,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     header text := current_setting('pg_gatehouse.client_address_header');
+    headers text := nullif(current_setting('request.headers', true), '');
 begin
-    if header <> '' then
-        return (nullif(current_setting('request.headers', true), '')::json ->> lower(header))::inet;
+    -- Who connects without a front has no headers, and is who the connection says.
+    if header <> '' and headers is not null then
+        return (headers::json ->> lower(header))::inet;
     end if;
     return inet_client_addr();
 exception

@@ -21,7 +21,11 @@ create table auth.tenant (
         constraint tenant_allowed_email_domains_check check (
             cardinality(allowed_email_domains) between 1 and 100
             and array_to_string(allowed_email_domains, ',', '?') ~ '^([a-z0-9]([a-z0-9.-]*[a-z0-9])?(,|$))+$'),
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    site_url text
+        constraint tenant_site_url_check check (length(site_url) <= 2000 and site_url ~ '^https?://[^[:space:][:cntrl:]<>"]+$'),
+    mail_from text
+        constraint tenant_mail_from_check check (length(mail_from) between 3 and 320 and mail_from !~ '[[:cntrl:]]')
 );
 revoke all on table auth.tenant from public;
 comment on table auth.tenant is 'Tenants: who shares data with whom. Reached through functions only.';
@@ -36,4 +40,6 @@ comment on column auth.tenant.require_second_factor is 'Whether users may act in
 comment on column auth.tenant.password_min_length is 'Least length of passwords set at this tenant, characters; counts when it is more than the deployment''s.';
 comment on column auth.tenant.allowed_email_domains is 'Domains whose addresses may join, lower-case; null for all.';
 comment on column auth.tenant.deleted_at is 'Since when it is gone for its users. The row stays for the audit until the operator deletes it.';
+comment on column auth.tenant.site_url is 'Where its application is, for mails; null for the deployment''s. Only the operator sets it: what is mailed leads there.';
+comment on column auth.tenant.mail_from is 'Sender of its mails, such as Acme <no-reply@acme.example>; null for the deployment''s. Only the operator sets it.';
 select pg_catalog.pg_extension_config_dump('auth.tenant', '');

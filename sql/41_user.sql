@@ -13,17 +13,21 @@ create table auth."user" (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     deleted_at timestamptz,
-    tenant_id uuid constraint user_tenant_id_fkey references auth.tenant (id) on delete cascade
+    tenant_id uuid constraint user_tenant_id_fkey references auth.tenant (id) on delete cascade,
+    invited_at timestamptz
 );
 create unique index user_email_key on auth."user" (email) where tenant_id is null;
 create unique index user_tenant_id_email_key on auth."user" (tenant_id, email) where tenant_id is not null;
 create index user_created_at_id_idx on auth."user" (created_at, id);
 create index user_email_prefix_idx on auth."user" (email text_pattern_ops);
+create index user_anonymous_created_at_idx on auth."user" (created_at) where is_anonymous;
 revoke all on table auth."user" from public;
 comment on table auth."user" is 'Users. Reached through functions only.';
 comment on column auth."user".email is 'Normalised: trimmed and lower-case.';
 comment on column auth."user".tenant_id is 'The isolated tenant whose pool the user is in; null for the pool that all other tenants share. Never changes.';
 comment on column auth."user".password_hash is 'PHC or modular-crypt string; null for users without a password.';
+comment on column auth."user".is_anonymous is 'Made by sign_in_anonymously; until an address is proved.';
+comment on column auth."user".invited_at is 'When the operator last invited the user by mail.';
 comment on column auth."user".deleted_at is 'Since when only the id is left of the user, so that what refers to it stays. Such a user is banned for good.';
 comment on column auth."user".app_metadata is 'Written by the application; may decide.';
 comment on column auth."user".user_metadata is 'Written by the user; never decides anything.';
@@ -71,6 +75,7 @@ as $$
         'phone', '',
         'email_confirmed_at', "user".email_confirmed_at,
         'confirmed_at', "user".email_confirmed_at,
+        'invited_at', "user".invited_at,
         'last_sign_in_at', "user".last_sign_in_at,
         'app_metadata', auth.public_app_metadata("user"),
         'identities', case when "user".email is null then '[]' else jsonb_build_array(jsonb_build_object(
@@ -94,7 +99,7 @@ as $$
         'is_anonymous', "user".is_anonymous,
         'created_at', "user".created_at,
         'updated_at', "user".updated_at
-    )) || jsonb_build_object('user_metadata', "user".user_metadata)
+    ) || auth.mails_json("user".id)) || jsonb_build_object('user_metadata', "user".user_metadata)
 $$;
 comment on function auth.user_json(auth."user") is 'Internal: a user as HTTP clients see it (Supabase Auth''s shape).';
 

@@ -100,19 +100,22 @@ declare
     happened timestamptz := clock_timestamp();
     ip inet := auth.request_ip();
     user_agent text := auth.request_user_agent();
-begin
-    if not auth.note_event(jsonb_build_object(
+    described jsonb := jsonb_build_object(
         'at', happened, 'event', $1, 'outcome', $2, 'user_id', $3, 'tenant_id', $4, 'session_id', $5,
-        'ip', ip, 'user_agent', user_agent, 'detail', coalesce($6, '{}')))
-    then
+        'ip', ip, 'user_agent', user_agent, 'detail', coalesce($6, '{}'));
+begin
+    if not auth.note_event(described) then
         insert into auth.audit_event (at, event, outcome, user_id, tenant_id, session_id, ip, user_agent, detail)
         values (happened, $1, $2, $3, $4, $5, ip, user_agent, coalesce($6, '{}'));
+    end if;
+    if $2 = 'success' and current_setting('pg_gatehouse.event_hook') <> '' then
+        perform auth.call_event_hook(described);
     end if;
 end
 $$;
 revoke all on function auth.record_event(text, text, uuid, uuid, uuid, jsonb) from public;
 comment on function auth.record_event(text, text, uuid, uuid, uuid, jsonb) is
-'Internal: records an event. A success goes when the transaction is rolled back; a failure stays.';
+'Internal: records an event. A success goes when the transaction is rolled back, and pg_gatehouse.event_hook is told of it; a failure stays.';
 
 create function auth.revoke_session_always(session_id uuid, reason text)
 returns void

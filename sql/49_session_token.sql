@@ -61,6 +61,7 @@ declare
     token_id uuid := auth.new_token_id();
     limits record := auth.session_limits(issue_access_token.tenant_id);
     membership jsonb := auth.membership_claims(account.id, issue_access_token.tenant_id, session.aal);
+    claims jsonb;
     kept auth.session;
     result auth.sign_in_result;
 begin
@@ -79,7 +80,7 @@ begin
         kept.refreshed_at + limits.idle_timeout,
         clock_timestamp() + current_setting('pg_gatehouse.access_token_ttl')::interval));
     result."user" := auth.user_json(account);
-    result.access_token := auth.sign_access_token(jsonb_build_object(
+    claims := jsonb_build_object(
         'exp', extract(epoch from result.expires_at)::bigint,
         'jti', token_id,
         'sub', account.id,
@@ -95,7 +96,11 @@ begin
         'permissions', membership -> 'permissions',
         'app_metadata', auth.public_app_metadata(account),
         'user_metadata', account.user_metadata,
-        'is_anonymous', account.is_anonymous));
+        'is_anonymous', account.is_anonymous);
+    if current_setting('pg_gatehouse.custom_claims_hook') <> '' then
+        claims := auth.call_custom_claims_hook(claims);
+    end if;
+    result.access_token := auth.sign_access_token(claims);
     return result;
 end
 $$;

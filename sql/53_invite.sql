@@ -68,7 +68,8 @@ begin
     returning id, expires_at into strict result.id, result.expires_at;
     perform auth.enqueue_mail('invitation', address, home.id, jsonb_build_object(
         'token', secret.token, 'tenant_slug', home.slug, 'tenant_name', home.name, 'role', granted.name,
-        'invited_by', auth.email(), 'expires_at', result.expires_at));
+        'invited_by', auth.email(), 'inviter_name', auth.inviter_name(me.user_id), 'email', address,
+        'link_seconds', extract(epoch from lifetime)::bigint, 'expires_at', result.expires_at));
     perform auth.record_event('invitation_created', 'success', me.user_id, home.id, auth.session_id(),
                               jsonb_build_object('invitation_id', result.id, 'role', granted.name));
     result.status := 'ok';
@@ -83,6 +84,18 @@ revoke all on function auth.invite(text, text, uuid, interval) from public;
 grant execute on function auth.invite(text, text, uuid, interval) to authenticated, service_role;
 comment on function auth.invite(text, text, uuid, interval) is
 'Invites an address to the active tenant with a role, in the place of an earlier invitation; permission invitations:create or members:*, and all that the role permits. The operator names the tenant. Statuses: ok, validation_failed, email_address_not_authorized, already_member, throttled.';
+
+create function auth.inviter_name(user_id uuid)
+returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- As they wrote it themselves: it proves nothing.
+    select nullif(left(btrim(regexp_replace(u.user_metadata ->> 'name', '[[:cntrl:]]', ' ', 'g')), 100), '')
+      from auth."user" as u where u.id = $1
+$$;
+revoke all on function auth.inviter_name(uuid) from public;
+comment on function auth.inviter_name(uuid) is 'Internal: what an inviting user is called, for the mail; null when unknown.';
 
 create function auth.accept_invitation(token text)
 returns auth.invitation_result

@@ -1,6 +1,21 @@
--- Users change their own password, metadata and e-mail address.
+-- Users see their own account, and change its password, metadata and e-mail address.
 --
--- Security definer: update_user (called by any user, writes that user's row).
+-- Security definer: my_user, update_user (called by any user, read and write that user's row).
+
+create function auth.my_user()
+returns jsonb
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    who uuid := auth.require_session();
+begin
+    return (select auth.user_json(u) from auth."user" as u where u.id = who);
+end
+$$;
+revoke all on function auth.my_user() from public;
+grant execute on function auth.my_user() to authenticated, service_role;
+comment on function auth.my_user() is 'The signed-in user as JSON. Error 42501 when nobody is signed in with a session.';
 
 create function auth.merge_user_metadata(old jsonb, new jsonb)
 returns jsonb
@@ -65,6 +80,8 @@ begin
         return case when not auth.reauthenticated(nonce)
                     then auth.sign_in_refusal('reauthentication_not_valid', 'Nonce has expired or is invalid') end;
     elsif required = 'session'
+        -- An anonymous user has nothing else to show.
+        or account.is_anonymous and account.email is null and account.password_hash is null
         or required = 'recent_sign_in' and auth.recently_authenticated(auth.session_id())
         -- A mailed code or a second factor: whoever has forgotten the password has no current one.
         or auth.recently_authenticated(auth.session_id(), besides => 'password')
@@ -105,7 +122,7 @@ comment on function auth.password_refusal(auth."user", text, uuid) is
 'Internal: why a password can not be a user''s next one; null when it can.';
 
 create function auth.update_refusal(
-    account auth."user", password text, email text, user_metadata jsonb, current_password text, nonce text)
+    account auth."user", password text, email text, user_metadata jsonb, current_password text, nonce text, options jsonb)
 returns auth.sign_in_result
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -119,6 +136,8 @@ begin
         return auth.sign_in_refusal('validation_failed', 'User metadata must be a JSON object of at most 16 KiB');
     elsif email is not null and auth.normalize_email(email) is null then
         return auth.sign_in_refusal('validation_failed', 'Unable to validate email address: invalid format');
+    elsif password is not null and account.email is null and email is null then
+        return auth.sign_in_refusal('validation_failed', 'A password needs an email address to sign in with');
     elsif (password is not null or email is not null)
         and auth.has_second_factor(account.id) and auth.aal() is distinct from 'aal2'
     then
@@ -132,7 +151,7 @@ begin
         end if;
     end if;
     if refusal.status is null and auth.normalize_email(email) <> coalesce(account.email, '') then
-        refusal := auth.request_email_change(auth.normalize_email(email));
+        refusal := auth.request_email_change(auth.normalize_email(email), options);
         if refusal.status = 'ok' then
             return null;
         end if;
@@ -140,8 +159,8 @@ begin
     return refusal;
 end
 $$;
-revoke all on function auth.update_refusal(auth."user", text, text, jsonb, text, text) from public;
-comment on function auth.update_refusal(auth."user", text, text, jsonb, text, text) is
+revoke all on function auth.update_refusal(auth."user", text, text, jsonb, text, text, jsonb) from public;
+comment on function auth.update_refusal(auth."user", text, text, jsonb, text, text, jsonb) is
 'Internal: why an update of a user is refused as a whole; null when it is not. A change of the e-mail address is begun by it.';
 
 create function auth.update_user(
@@ -149,7 +168,8 @@ create function auth.update_user(
     email text default null,
     user_metadata jsonb default null,
     current_password text default null,
-    nonce text default null
+    nonce text default null,
+    options jsonb default '{}'
 )
 returns auth.sign_in_result
 language plpgsql volatile security definer
@@ -167,7 +187,7 @@ begin
         return auth.sign_in_refusal('user_not_found', 'User from sub claim in JWT does not exist');
     end if;
     refusal := auth.update_refusal(account, update_user.password, update_user.email, update_user.user_metadata,
-                                   update_user.current_password, update_user.nonce);
+                                   update_user.current_password, update_user.nonce, update_user.options);
     if refusal.status is not null then
         perform auth.record_event('user_updated', 'failure', who, auth.tenant_id(), auth.session_id(),
                                   jsonb_build_object('reason', refusal.status));
@@ -190,7 +210,7 @@ begin
     return result;
 end
 $$;
-revoke all on function auth.update_user(text, text, jsonb, text, text) from public;
-grant execute on function auth.update_user(text, text, jsonb, text, text) to authenticated, service_role;
-comment on function auth.update_user(text, text, jsonb, text, text) is
-'Changes the user who is signed in: all that is asked for, or nothing. A new password ends the user''s other sessions; user_metadata is merged member by member, null takes one away; a new e-mail address counts once it is confirmed. current_password or nonce (a reauthentication code) where pg_gatehouse.password_change_requires asks for it. Statuses: ok, validation_failed, weak_password (see reasons), same_password, invalid_credentials, reauthentication_needed, reauthentication_not_valid, insufficient_aal, throttled, and those of request_email_change. Error 42501 when nobody is signed in.';
+revoke all on function auth.update_user(text, text, jsonb, text, text, jsonb) from public;
+grant execute on function auth.update_user(text, text, jsonb, text, text, jsonb) to authenticated, service_role;
+comment on function auth.update_user(text, text, jsonb, text, text, jsonb) is
+'Changes the user who is signed in: all that is asked for, or nothing. A new password ends the user''s other sessions; user_metadata is merged member by member, null takes one away; a new e-mail address counts once it is confirmed. current_password or nonce (a reauthentication code) where pg_gatehouse.password_change_requires asks for it. options goes to the mails of a change of address, as for sign_up. Statuses: ok, validation_failed, weak_password (see reasons), same_password, invalid_credentials, reauthentication_needed, reauthentication_not_valid, insufficient_aal, throttled, and those of request_email_change. Error 42501 when nobody is signed in.';

@@ -7,7 +7,7 @@
 create table auth.one_time_token (
     id uuid constraint one_time_token_pkey primary key default pg_catalog.gen_random_uuid(),
     purpose text not null constraint one_time_token_purpose_check check (purpose in (
-        'confirm_email', 'recovery', 'magic_link', 'email_change_current', 'email_change_new', 'reauthentication')),
+        'confirm_email', 'recovery', 'magic_link', 'email_change_current', 'email_change_new', 'reauthentication', 'invite')),
     subject uuid not null,
     user_id uuid constraint one_time_token_user_id_fkey references auth."user" (id) on delete cascade,
     address text not null,
@@ -211,7 +211,28 @@ returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    update auth.one_time_token as t set used_at = clock_timestamp() where t.user_id = $1 and t.used_at is null
+    update auth.one_time_token as t set used_at = clock_timestamp() where t.user_id = $1 and t.used_at is null;
+    update auth.flow_state as f set used_at = clock_timestamp() where f.user_id = $1 and f.used_at is null;
 $$;
 revoke all on function auth.void_one_time_tokens(uuid) from public;
-comment on function auth.void_one_time_tokens(uuid) is 'Internal: voids all that a user was mailed, after a change of credentials.';
+comment on function auth.void_one_time_tokens(uuid) is 'Internal: voids all that a user was mailed, and the codes made of it, after a change of credentials.';
+
+create function auth.mails_json(user_id uuid)
+returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    change auth.one_time_token := auth.current_one_time_token(mails_json.user_id, 'email_change_new');
+    is_open boolean := coalesce(change.used_at is null and change.expires_at > now(), false);
+begin
+    return jsonb_build_object(
+        'confirmation_sent_at', (auth.current_one_time_token(mails_json.user_id, 'confirm_email')).issued_at,
+        'recovery_sent_at', (auth.current_one_time_token(mails_json.user_id, 'recovery')).issued_at,
+        'email_change_sent_at', case when is_open then change.issued_at end,
+        'new_email', case when is_open then change.data ->> 'new_email' end);
+end
+$$;
+revoke all on function auth.mails_json(uuid) from public;
+comment on function auth.mails_json(uuid) is
+'Internal: what a user was mailed lately, as HTTP clients see it, and the address that is not confirmed yet; with nulls.';

@@ -44,6 +44,8 @@ begin
     values (fresh, enqueue_mail.kind, enqueue_mail.recipient, enqueue_mail.tenant_id, sealed,
             case when enqueue_mail.send then 'waiting' else 'dropped' end,
             case when not enqueue_mail.send then clock_timestamp() end);
+    -- For one that is never sent, too: whoever listens does not learn which.
+    perform pg_notify('pg_gatehouse_mail', '');
     delete from auth.mail_outbox
      where id = any (array(select id from auth.mail_outbox
                             where created_at < at - interval '30 days'
@@ -53,7 +55,7 @@ end
 $$;
 revoke all on function auth.enqueue_mail(text, text, uuid, jsonb, boolean) from public;
 comment on function auth.enqueue_mail(text, text, uuid, jsonb, boolean) is
-'Internal: a mail to be sent when this transaction commits. With send false it is written and never sent: the same work for an address that must not get it.';
+'Internal: a mail to be sent when this transaction commits, which then notifies pg_gatehouse_mail. With send false it is written and never sent: the same work for an address that must not get it.';
 
 create function auth.take_mail(
     "limit" integer default 10,
@@ -92,7 +94,11 @@ begin
         returning m.*
     )
     select t.id, t.kind, t.recipient, t.tenant_id,
-           convert_from(auth.unseal('mail:' || t.id, t.data), 'UTF8')::jsonb, t.attempts
+           convert_from(auth.unseal('mail:' || t.id, t.data), 'UTF8')::jsonb || jsonb_build_object('tenant', (
+               select jsonb_build_object('id', home.id, 'slug', home.slug, 'name', home.name,
+                                         'site_url', home.site_url, 'mail_from', home.mail_from)
+                 from auth.tenant as home where home.id = t.tenant_id)),
+           t.attempts
       from taken as t
      where t.state = 'waiting'
      order by t.created_at;
@@ -101,7 +107,7 @@ $$;
 revoke all on function auth.take_mail(integer, interval) from public;
 grant execute on function auth.take_mail(integer, interval) to service_role;
 comment on function auth.take_mail(integer, interval) is
-'For the front: up to limit (at most 1000) mails that are due, opened, nobody else''s for the time of the lease (1 second to 1 hour). Answer each with mail_sent or mail_failed; without an answer it is due again when the lease ends.';
+'For the front: up to limit (at most 1000) mails that are due, opened, nobody else''s for the time of the lease (1 second to 1 hour). data has what the template needs, and tenant: {id, slug, name, site_url, mail_from} of the tenant in whose name it is, or null. Answer each with mail_sent or mail_failed; without an answer it is due again when the lease ends.';
 
 create function auth.mail_sent(id uuid)
 returns boolean

@@ -13,10 +13,21 @@ as $$
         when kind in ('signup', 'magiclink', 'email') then array['confirm_email', 'magic_link']
         when kind = 'recovery' then array['recovery']
         when kind = 'email_change' then array['email_change_current', 'email_change_new']
+        when kind = 'invite' then array['invite']
     end
 $$;
 revoke all on function auth.purposes_of(text) from public;
 comment on function auth.purposes_of(text) is 'Internal: which tokens a kind of verification takes; null for an unknown kind.';
+
+create function auth.unknown_kind()
+returns auth.sign_in_result
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select auth.sign_in_refusal('validation_failed', 'The kind must be signup, magiclink, email, recovery, email_change or invite')
+$$;
+revoke all on function auth.unknown_kind() from public;
+comment on function auth.unknown_kind() is 'Internal: the answer to a kind that there is not.';
 
 create function auth.otp_refusal(user_id uuid, reason text)
 returns auth.sign_in_result
@@ -48,7 +59,7 @@ declare
     wait integer;
 begin
     if purposes is null then
-        return auth.sign_in_refusal('validation_failed', 'The kind must be signup, magiclink, email, recovery or email_change');
+        return auth.unknown_kind();
     end if;
     wait := auth.throttle('code', address, null);
     if wait is not null then
@@ -72,17 +83,31 @@ begin
         perform auth.throttle_outcome('code', address, false);
         return auth.otp_refusal(account.id, 'wrong_code');
     end if;
-    return auth.redeem(matched);
+    return auth.redeem(matched, false);
 end
 $$;
 revoke all on function auth.verify_otp(text, text, text, text) from public;
 grant execute on function auth.verify_otp(text, text, text, text) to anon, authenticated, service_role;
 comment on function auth.verify_otp(text, text, text, text) is
-'Signs in with a mailed code of six digits. kind: email (also signup, magiclink), recovery, email_change. A code can be tried 5 times, by whomever; a wrong one is a row, not an error. Statuses: ok, mfa_required, otp_expired, validation_failed, throttled.';
+'Signs in with a mailed code of six digits. kind: email (also signup, magiclink), recovery, email_change, invite. A code can be tried 5 times, by whomever; a wrong one is a row, not an error. Statuses: ok, mfa_required, otp_expired, validation_failed, hook_rejected (of a newcomer), throttled.';
 
 create function auth.verify_link(token text, kind text default null)
 returns auth.sign_in_result
 language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return auth.open_link(token, kind, false);
+end
+$$;
+revoke all on function auth.verify_link(text, text) from public;
+grant execute on function auth.verify_link(text, text) to anon, authenticated, service_role;
+comment on function auth.verify_link(text, text) is
+'Signs in with the token of a mailed link, of any kind or only the given one. Statuses as for verify_otp.';
+
+create function auth.open_link(token text, kind text, by_code boolean)
+returns auth.sign_in_result
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -93,7 +118,7 @@ declare
     wait integer;
 begin
     if kind is not null and auth.purposes_of(kind) is null then
-        return auth.sign_in_refusal('validation_failed', 'The kind must be signup, magiclink, email, recovery or email_change');
+        return auth.unknown_kind();
     end if;
     -- Nobody guesses 256 bits: this only bounds the work that a stranger can cause.
     wait := auth.throttle('code', null, null);
@@ -109,13 +134,11 @@ begin
     then
         return auth.otp_refusal(found_token.user_id, 'wrong_link');
     end if;
-    return auth.redeem(found_token);
+    return auth.redeem(found_token, by_code);
 end
 $$;
-revoke all on function auth.verify_link(text, text) from public;
-grant execute on function auth.verify_link(text, text) to anon, authenticated, service_role;
-comment on function auth.verify_link(text, text) is
-'Signs in with the token of a mailed link, of any kind or only the given one. Statuses as for verify_otp.';
+revoke all on function auth.open_link(text, text, boolean) from public;
+comment on function auth.open_link(text, text, boolean) is 'Internal: what verify_link and follow_link do; by_code as in let_in.';
 
 create function auth.confirm_email(token text)
 returns auth.sign_in_result
@@ -131,21 +154,28 @@ grant execute on function auth.confirm_email(text) to anon, authenticated, servi
 comment on function auth.confirm_email(text) is
 'Confirms the e-mail address of a sign-up with the token of the mailed link, and signs in. Statuses as for verify_otp.';
 
-create function auth.redeem(token auth.one_time_token)
+create function auth.redeem(token auth.one_time_token, by_code boolean)
 returns auth.sign_in_result
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+    newcomer auth.newcomer;
     account auth."user";
 begin
     if not auth.spend_one_time_token(token.id) then
         return auth.otp_refusal(token.user_id, 'used_or_expired');
     elsif token.purpose in ('email_change_current', 'email_change_new') then
-        return auth.redeem_email_change(token);
+        return auth.redeem_email_change(token, by_code);
     end if;
-    account := auth.account_of(token);
+    if token.user_id is null and (token.data ->> 'create')::boolean then
+        newcomer := auth.before_sign_up(token.address, token.data -> 'user_metadata', token.data ->> 'tenant', 'otp');
+        if newcomer.status is not null then
+            return auth.sign_in_refusal(newcomer.status, newcomer.message);
+        end if;
+    end if;
+    account := auth.account_of(token, newcomer);
     if account.id is null or account.email is distinct from token.address or account.banned_until > now() then
         return auth.otp_refusal(account.id, 'user_gone_or_banned');
     end if;
@@ -163,14 +193,13 @@ begin
     if token.purpose = 'recovery' then
         perform auth.throttle_outcome('sign_in', token.address, true);
     end if;
-    return auth.open_session(account, auth.home_tenant(account.id, token.data ->> 'tenant'),
-                             case token.purpose when 'recovery' then 'recovery' else 'otp' end);
+    return auth.let_in(account, token, case token.purpose when 'recovery' then 'recovery' else 'otp' end, by_code);
 end
 $$;
-revoke all on function auth.redeem(auth.one_time_token) from public;
-comment on function auth.redeem(auth.one_time_token) is 'Internal: spends a token and does what it is for.';
+revoke all on function auth.redeem(auth.one_time_token, boolean) from public;
+comment on function auth.redeem(auth.one_time_token, boolean) is 'Internal: spends a token and does what it is for; by_code as in let_in.';
 
-create function auth.create_proved_user(address text, user_metadata jsonb, tenant text)
+create function auth.create_proved_user(address text, newcomer auth.newcomer, tenant text)
 returns auth."user"
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -183,8 +212,8 @@ begin
     if create_proved_user.tenant is not null and home.id is null then
         return null;
     end if;
-    insert into auth."user" (email, user_metadata, email_confirmed_at, tenant_id)
-    values (address, coalesce(create_proved_user.user_metadata, '{}'), now(), case when home.isolated then home.id end)
+    insert into auth."user" (email, user_metadata, app_metadata, email_confirmed_at, tenant_id)
+    values (address, newcomer.user_metadata, newcomer.app_metadata, now(), case when home.isolated then home.id end)
     on conflict do nothing
     returning * into account;
     if account.id is not null then
@@ -196,11 +225,11 @@ begin
     return account;
 end
 $$;
-revoke all on function auth.create_proved_user(text, jsonb, text) from public;
-comment on function auth.create_proved_user(text, jsonb, text) is
+revoke all on function auth.create_proved_user(text, auth.newcomer, text) from public;
+comment on function auth.create_proved_user(text, auth.newcomer, text) is
 'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
 
-create function auth.account_of(token auth.one_time_token)
+create function auth.account_of(token auth.one_time_token, newcomer auth.newcomer)
 returns auth."user"
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -211,8 +240,8 @@ declare
 begin
     if token.user_id is not null then
         select * into account from auth."user" where id = token.user_id for no key update;
-    elsif (token.data ->> 'create')::boolean then
-        account := auth.create_proved_user(token.address, token.data -> 'user_metadata', token.data ->> 'tenant');
+    elsif (token.data ->> 'create')::boolean and current_setting('pg_gatehouse.sign_up')::boolean then
+        account := auth.create_proved_user(token.address, newcomer, token.data ->> 'tenant');
         if account.id is null then
             -- Somebody signed up with the address meanwhile.
             account := auth.find_user(token.address, token.data ->> 'tenant');
@@ -221,5 +250,5 @@ begin
     return account;
 end
 $$;
-revoke all on function auth.account_of(auth.one_time_token) from public;
-comment on function auth.account_of(auth.one_time_token) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';
+revoke all on function auth.account_of(auth.one_time_token, auth.newcomer) from public;
+comment on function auth.account_of(auth.one_time_token, auth.newcomer) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';

@@ -157,21 +157,13 @@ grant execute on function auth.challenge_factor(uuid) to authenticated;
 comment on function auth.challenge_factor(uuid) is
 'A challenge of 5 minutes for a factor of the signed-in user in this session; verify_factor takes it but does not need it. Errors: 42501, P0002 mfa_factor_not_found.';
 
-create function auth.unenroll_factor(id uuid)
-returns uuid
-language plpgsql volatile security definer
+create function auth.remove_factor(account auth."user", factor auth.mfa_factor)
+returns void
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
-declare
-    account auth."user" := auth.signed_in_user();
-    factor auth.mfa_factor := auth.factor_of($1, account.id);
 begin
-    if factor.id is null then
-        raise exception 'there is no such factor' using errcode = 'P0002', detail = 'mfa_factor_not_found';
-    elsif factor.status = 'verified' then
-        perform auth.require_step_up();
-    end if;
     delete from auth.mfa_factor where id = factor.id;
     if not auth.has_second_factor(account.id) then
         delete from auth.recovery_code where user_id = account.id;
@@ -183,10 +175,31 @@ begin
          where user_id = account.id and ended_at is null and aal = 'aal2';
     end if;
     if factor.status = 'verified' and account.email is not null then
-        perform auth.enqueue_mail('factor_removed', account.email, null, jsonb_build_object('friendly_name', factor.friendly_name));
+        perform auth.enqueue_mail('factor_removed', account.email, account.tenant_id, jsonb_build_object('friendly_name', factor.friendly_name));
     end if;
     perform auth.record_event('factor_removed', 'success', account.id, null, auth.session_id(),
                               jsonb_build_object('factor_id', factor.id, 'status', factor.status));
+end
+$$;
+revoke all on function auth.remove_factor(auth."user", auth.mfa_factor) from public;
+comment on function auth.remove_factor(auth."user", auth.mfa_factor) is
+'Internal: removes a factor and what hangs on it; with a user''s last verified one the recovery codes go, and sessions are aal1 again.';
+
+create function auth.unenroll_factor(id uuid)
+returns uuid
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account auth."user" := auth.signed_in_user();
+    factor auth.mfa_factor := auth.factor_of($1, account.id);
+begin
+    if factor.id is null then
+        raise exception 'there is no such factor' using errcode = 'P0002', detail = 'mfa_factor_not_found';
+    elsif factor.status = 'verified' then
+        perform auth.require_step_up();
+    end if;
+    perform auth.remove_factor(account, factor);
     return factor.id;
 end
 $$;

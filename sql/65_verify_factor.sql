@@ -169,7 +169,7 @@ begin
     update auth.session as s set ended_at = now(), end_reason = 'factor_enrolled'
      where s.user_id = account.id and s.ended_at is null and s.aal = 'aal1' and s.id <> auth.session_id();
     if account.email is not null then
-        perform auth.enqueue_mail('factor_added', account.email, null, jsonb_build_object('friendly_name', factor.friendly_name));
+        perform auth.enqueue_mail('factor_added', account.email, account.tenant_id, jsonb_build_object('friendly_name', factor.friendly_name));
     end if;
 end
 $$;
@@ -223,7 +223,7 @@ begin
     end if;
     select count(*) into remaining from auth.recovery_code where user_id = account.id and used_at is null;
     if account.email is not null then
-        perform auth.enqueue_mail('recovery_code_used', account.email, null, jsonb_build_object('remaining', remaining));
+        perform auth.enqueue_mail('recovery_code_used', account.email, account.tenant_id, jsonb_build_object('remaining', remaining));
     end if;
     return auth.raise_assurance(account, account.id, 'recovery_code', jsonb_build_object('remaining', remaining));
 end

@@ -20,6 +20,8 @@ begin
         return refusal;
     elsif address = account.email then
         return auth.sign_in_refusal('validation_failed', 'This is your email address already');
+    elsif account.is_anonymous and current_setting('pg_gatehouse.autoconfirm')::boolean then
+        return auth.adopt_address(account, address);
     end if;
     -- An address that somebody has is not told apart; its owner's confirmation would find it taken.
     perform auth.mail_email_change(account, account.email, address, options, true);
@@ -29,7 +31,7 @@ $$;
 revoke all on function auth.request_email_change(text, jsonb) from public;
 grant execute on function auth.request_email_change(text, jsonb) to authenticated;
 comment on function auth.request_email_change(text, jsonb) is
-'Mails a link and a code to the present and to the new address of the signed-in user; the address changes when both are brought back. Needs aal2 when the user has a second factor. Statuses: ok, validation_failed, throttled. Errors: 42501.';
+'Mails a link and a code to the present and to the new address of the signed-in user; the address changes when both are brought back. An anonymous user has a new one only, at once with pg_gatehouse.autoconfirm on, and is no longer anonymous then. Needs aal2 when the user has a second factor. Statuses: ok, validation_failed, email_exists, throttled. Errors: 42501.';
 
 create function auth.pool_of(account auth."user")
 returns text
@@ -87,7 +89,7 @@ $$;
 revoke all on function auth.match_new_address(text, text) from public;
 comment on function auth.match_new_address(text, text) is 'Internal: the change to this address that the code is for.';
 
-create function auth.redeem_email_change(token auth.one_time_token)
+create function auth.redeem_email_change(token auth.one_time_token, by_code boolean)
 returns auth.sign_in_result
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -130,15 +132,15 @@ begin
     -- What was mailed to the former address must not open the account any more.
     perform auth.void_one_time_tokens(account.id);
     if former is not null then
-        perform auth.enqueue_mail('email_changed', former, null, jsonb_build_object('email', former, 'new_email', account.email));
+        perform auth.enqueue_mail('email_changed', former, account.tenant_id, jsonb_build_object('email', former, 'new_email', account.email));
     end if;
     perform auth.record_event('email_changed', 'success', account.id);
-    return auth.open_session(account, auth.home_tenant(account.id, null), 'otp');
+    return auth.let_in(account, token, 'otp', by_code);
 end
 $$;
-revoke all on function auth.redeem_email_change(auth.one_time_token) from public;
-comment on function auth.redeem_email_change(auth.one_time_token) is
-'Internal: one of the two confirmations of a change of address; the second one changes it and signs in.';
+revoke all on function auth.redeem_email_change(auth.one_time_token, boolean) from public;
+comment on function auth.redeem_email_change(auth.one_time_token, boolean) is
+'Internal: one of the two confirmations of a change of address; the second one changes it and signs in; by_code as in let_in.';
 
 create function auth.reauthenticate(options jsonb default '{}')
 returns auth.sign_in_result

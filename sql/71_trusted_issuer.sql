@@ -237,6 +237,7 @@ as $$
 #variable_conflict use_column
 declare
     rules auth.trusted_issuer;
+    newcomer auth.newcomer;
     account auth."user";
 begin
     select * into rules from auth.trusted_issuer where issuer = external_issuer;
@@ -247,7 +248,12 @@ begin
          where email = address and tenant_id is null and email_confirmed_at is not null;
     end if;
     if account.id is null and rules.create_users then
-        insert into auth."user" (email, email_confirmed_at) values (address, case when address is not null then now() end)
+        newcomer := auth.before_sign_up(address, '{}', null, 'external');
+        if newcomer.status is not null then
+            return null;
+        end if;
+        insert into auth."user" (email, email_confirmed_at, user_metadata, app_metadata)
+        values (address, case when address is not null then now() end, newcomer.user_metadata, newcomer.app_metadata)
         on conflict do nothing
         returning * into account;
     end if;
@@ -296,7 +302,7 @@ begin
     end;
     wait := auth.throttle('sign_in', who.issuer || ' ' || who.subject, null);
     if wait is not null then
-        return row('throttled', 'Request rate limit reached', null, null, null, null, wait, null)::auth.sign_in_result;
+        return auth.throttled(wait);
     end if;
     select "user".* into account
       from auth.external_identity join auth."user" on "user".id = user_id

@@ -16,6 +16,7 @@
 //! | [`catalog`] | reading the extension's own tables without SQL |
 //! | [`membership`], [`permission`] | what a user may do in a tenant now |
 //! | [`invitation`] | tokens of invitations |
+//! | [`hook`] | the deployment's own functions |
 //! | [`secret`] | keys for hashing and sealing |
 //! | [`session`] | whether the session of an access token lives, and the token's id |
 //! | [`refresh_token`] | making, hashing and following refresh tokens |
@@ -24,7 +25,7 @@
 //! | [`session_state`] | what a pooled client must not leave behind |
 //! | [`throttle`] | counters in shared memory |
 //! | [`factor`], [`attempts`] | one-time codes, TOTP, and how often they were tried |
-//! | [`password`], [`jwt`] | the pure functions |
+//! | [`password`], [`jwt`], [`pkce`] | the pure functions |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`lint`] | what the isolation tools can not do in SQL |
 //! | [`transaction`] | what happens when a transaction ends |
@@ -44,6 +45,7 @@ mod claims;
 mod factor;
 #[cfg(feature = "fault_injection")]
 mod fault;
+mod hook;
 mod invitation;
 mod issuer;
 mod jsonb;
@@ -53,6 +55,7 @@ mod lint;
 mod membership;
 mod password;
 mod permission;
+mod pkce;
 mod redact;
 mod refresh_token;
 mod report;
@@ -74,7 +77,8 @@ extension_sql_file!("../sql/10_password.sql", name = "10_password", requires = [
 extension_sql_file!("../sql/20_jwt.sql", name = "20_jwt", requires = ["10_password"]);
 extension_sql_file!("../sql/30_sealed.sql", name = "30_sealed", requires = ["20_jwt"]);
 extension_sql_file!("../sql/38_request.sql", name = "38_request", requires = ["30_sealed"]);
-extension_sql_file!("../sql/39_secret.sql", name = "39_secret", requires = ["38_request"]);
+extension_sql_file!("../sql/39_hook.sql", name = "39_hook", requires = ["38_request"]);
+extension_sql_file!("../sql/39_secret.sql", name = "39_secret", requires = ["39_hook"]);
 extension_sql_file!("../sql/40_tenant.sql", name = "40_tenant", requires = ["39_secret"]);
 extension_sql_file!("../sql/41_user.sql", name = "41_user", requires = ["40_tenant"]);
 extension_sql_file!("../sql/42_membership.sql", name = "42_membership", requires = ["41_user"]);
@@ -118,16 +122,31 @@ extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires
 extension_sql_file!("../sql/64_mfa_factor.sql", name = "64_mfa_factor", requires = ["63_verify_otp"]);
 extension_sql_file!("../sql/65_verify_factor.sql", name = "65_verify_factor", requires = ["64_mfa_factor"]);
 extension_sql_file!(
-    "../sql/66_second_factor.sql",
-    name = "66_second_factor",
+    "../sql/65_recovery_code.sql",
+    name = "65_recovery_code",
     requires = ["65_verify_factor"]
 );
+extension_sql_file!(
+    "../sql/66_second_factor.sql",
+    name = "66_second_factor",
+    requires = ["65_recovery_code"]
+);
 extension_sql_file!("../sql/67_email_change.sql", name = "67_email_change", requires = ["66_second_factor"]);
-extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["67_email_change"]);
+extension_sql_file!("../sql/68_pkce.sql", name = "68_pkce", requires = ["67_email_change"]);
+extension_sql_file!("../sql/69_anonymous.sql", name = "69_anonymous", requires = ["68_pkce"]);
+extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["69_anonymous"]);
 extension_sql_file!("../sql/71_trusted_issuer.sql", name = "71_trusted_issuer", requires = ["70_api_key"]);
 extension_sql_file!("../sql/72_admin.sql", name = "72_admin", requires = ["71_trusted_issuer"]);
-extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin"]);
-extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["73_master_key"]);
+extension_sql_file!("../sql/72_admin_link.sql", name = "72_admin_link", requires = ["72_admin"]);
+extension_sql_file!("../sql/72_admin_factor.sql", name = "72_admin_factor", requires = ["72_admin_link"]);
+extension_sql_file!("../sql/72_admin_read.sql", name = "72_admin_read", requires = ["72_admin_factor"]);
+extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin_read"]);
+extension_sql_file!(
+    "../sql/75_public_settings.sql",
+    name = "75_public_settings",
+    requires = ["73_master_key"]
+);
+extension_sql_file!("../sql/80_protect.sql", name = "80_protect", requires = ["75_public_settings"]);
 extension_sql_file!("../sql/81_lint_catalog.sql", name = "81_lint_catalog", requires = ["80_protect"]);
 extension_sql_file!("../sql/82_lint_table.sql", name = "82_lint_table", requires = ["81_lint_catalog"]);
 extension_sql_file!("../sql/83_lint_policy.sql", name = "83_lint_policy", requires = ["82_lint_table"]);

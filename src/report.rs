@@ -145,6 +145,7 @@ fn core_report(error: &Error) -> Report {
     let sqlstate = match wire.sqlstate {
         "28000" => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
         "22023" => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        "38000" => PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
         "58000" => PgSqlErrorCode::ERRCODE_SYSTEM_ERROR,
         _ => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
     };

@@ -6,6 +6,7 @@
 use std::ffi::{CStr, CString};
 
 use gatehouse_core::claims::{ClaimPaths, path_is_trustworthy};
+use gatehouse_core::hook::FunctionName;
 use gatehouse_core::password::{Algorithm, HashSettings, Policy};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use pgrx::pg_sys;
@@ -45,6 +46,11 @@ static SINGLE_SESSION_PER_USER: GucSetting<bool> = GucSetting::<bool>::new(false
 static PASSWORD_CHANGE_REQUIRES: GucSetting<PasswordChange> =
     GucSetting::<PasswordChange>::new(PasswordChange::recent_sign_in);
 static AUTOCONFIRM: GucSetting<bool> = GucSetting::<bool>::new(true);
+static SIGN_UP: GucSetting<bool> = GucSetting::<bool>::new(true);
+static ANONYMOUS_SIGN_INS: GucSetting<bool> = GucSetting::<bool>::new(false);
+static BEFORE_SIGN_UP_HOOK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static CUSTOM_CLAIMS_HOOK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static EVENT_HOOK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ONE_TIME_CODE_TTL: GucSetting<i32> = GucSetting::<i32>::new(600);
 static ONE_TIME_LINK_TTL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -66,8 +72,9 @@ pub(crate) fn define() {
     define_tokens();
     define_sessions();
     define_claims();
-    define_one_time();
+    define_sign_up();
     define_audit();
+    define_hooks();
     string(
         c"pg_gatehouse.client_address_header",
         c"Request header in which the HTTP front tells the client's address; empty for the connection's own.",
@@ -215,7 +222,23 @@ fn define_sessions() {
     );
 }
 
-fn define_one_time() {
+fn define_sign_up() {
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.sign_up",
+        c"Whether people may sign up by themselves.",
+        c"Off: users are made by the operator, by invitation or by a trusted issuer.",
+        &SIGN_UP,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_gatehouse.anonymous_sign_ins",
+        c"Whether anybody may become a user without an address.",
+        c"Such users have is_anonymous in their token, until they prove an address.",
+        &ANONYMOUS_SIGN_INS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     GucRegistry::define_bool_guc(
         c"pg_gatehouse.autoconfirm",
         c"Whether the e-mail address given at sign-up counts as confirmed at once.",
@@ -255,6 +278,24 @@ fn define_audit() {
         &AUDIT_RETENTION,
         0,
         36_500,
+    );
+}
+
+fn define_hooks() {
+    hook(
+        c"pg_gatehouse.before_sign_up_hook",
+        c"Function (user jsonb) returns jsonb that is asked before a user is made.",
+        &BEFORE_SIGN_UP_HOOK,
+    );
+    hook(
+        c"pg_gatehouse.custom_claims_hook",
+        c"Function (claims jsonb) returns jsonb that adds claims to access tokens.",
+        &CUSTOM_CLAIMS_HOOK,
+    );
+    hook(
+        c"pg_gatehouse.event_hook",
+        c"Function (event jsonb) returns void that is told of what has happened, in its transaction.",
+        &EVENT_HOOK,
     );
 }
 
@@ -314,6 +355,40 @@ fn claim(name: &'static CStr, about: &'static CStr, setting: &'static GucSetting
             None,
         );
     }
+}
+
+fn hook(name: &'static CStr, about: &'static CStr, setting: &'static GucSetting<Option<CString>>) {
+    // SAFETY: the hook only reads the new value.
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            name,
+            about,
+            c"schema.function in lower case; empty for none. It runs as its owner, and what goes wrong in it fails the request.",
+            setting,
+            GucContext::Suset,
+            GucFlags::default(),
+            Some(check_function),
+            None,
+            None,
+        );
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn check_function(
+    new: *mut *mut std::ffi::c_char,
+    _extra: *mut *mut std::ffi::c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL gives a NUL-terminated string or none.
+    let function = unsafe { if (*new).is_null() { c"" } else { CStr::from_ptr(*new) } };
+    let why = match function.to_str() {
+        Ok(text) if text.is_empty() || FunctionName::parse(text).is_ok() => return true,
+        _ => c"A hook is named schema.function, both in lower case and without quotes; empty for none.",
+    };
+    // SAFETY: the global takes a string of the current memory context and is used at once.
+    unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(why.as_ptr()) };
+    false
 }
 
 #[pgrx::pg_guard]
@@ -405,6 +480,21 @@ pub(crate) struct TokenRules([Option<CString>; 5]);
 /// What they are now.
 pub(crate) fn token_rules() -> TokenRules {
     TokenRules([&ISSUER, &AUDIENCE, &TENANT_CLAIM, &ROLE_CLAIM, &PERMISSIONS_CLAIM].map(GucSetting::get))
+}
+
+/// Function asked before a user is made; empty for none.
+pub(crate) fn before_sign_up_hook() -> String {
+    text(&BEFORE_SIGN_UP_HOOK)
+}
+
+/// Function that adds claims; empty for none.
+pub(crate) fn custom_claims_hook() -> String {
+    text(&CUSTOM_CLAIMS_HOOK)
+}
+
+/// Function that is told of events; empty for none.
+pub(crate) fn event_hook() -> String {
+    text(&EVENT_HOOK)
 }
 
 /// Whether audit events are told in the log.

@@ -145,6 +145,15 @@ fn now() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
+/// Whether this process is a worker of ours.
+static mut IS_THIS: bool = false;
+
+/// Whether the running code is the worker's.
+pub(crate) fn is_this() -> bool {
+    // SAFETY: processes are single-threaded.
+    unsafe { IS_THIS }
+}
+
 /// The worker's main function.
 ///
 /// # Safety
@@ -159,6 +168,8 @@ pub(crate) unsafe extern "C-unwind" fn gatehouse_audit_worker(argument: pg_sys::
     if !RING.exclusive().enlist(database, unsafe { pg_sys::MyProcPid }) {
         return;
     }
+    // SAFETY: the process is single-threaded.
+    unsafe { IS_THIS = true };
     transact::connect(database);
     run(database);
 }

@@ -68,6 +68,18 @@ def test_the_service_key_sees_all_and_only_over_its_own_pool(http):
         login.execute("select auth.authenticate(%s)", [os.environ["GATEHOUSE_SERVICE_KEY"]])
 
 
+@pytest.mark.parametrize(
+    "sign", [{"Origin": "https://app.example"}, {"Sec-Fetch-Site": "same-origin"}, {"User-Agent": "Mozilla/5.0 (X11)"}]
+)
+def test_a_service_key_opens_nothing_from_a_browser(http, sign):
+    key = os.environ["GATEHOUSE_SERVICE_KEY"]
+    for headers in (bearer(key), {"apikey": key}):
+        refused = http.get("/rest/v1/note", headers=headers | sign)
+        assert (refused.status_code, refused.json()["code"]) == (401, "GATE301")
+        assert key not in refused.text
+    assert http.get("/rest/v1/note", headers=bearer(key)).status_code == 200
+
+
 @pytest.mark.parametrize("break_it", [
     lambda token: token[:-6], lambda token: token + "x", lambda token: "garbage",
     lambda token: token.rsplit(".", 1)[0], lambda token: token.rsplit(".", 1)[0] + ".", lambda token: "a.b.c",

@@ -1,4 +1,4 @@
-"""From a database of 0.1.0 to this version: the same objects as in a new one, and all of the data."""
+"""From a database of 0.1.0 by 0.2.0 to this version: the same objects as in a new one, and all of the data."""
 
 import os
 import pathlib
@@ -70,6 +70,30 @@ class Former:
         return {table: owner.execute(f"select count(*) from auth.{table}").fetchone()[0] for table in tables}
 
 
+class Second:
+    """What came on top of it with 0.2.0, whose functions the library of this version serves."""
+
+    def __init__(self, owner):
+        self.token, self.refresh = owner.execute(
+            "select access_token, refresh_token from auth.sign_in('ben@example.com', %s)", [PASSWORD]).fetchone()
+        owner.execute("set pg_gatehouse.autoconfirm = off")
+        owner.execute("select auth.sign_up('eve@example.com', %s)", [PASSWORD])
+        owner.execute("select auth.request_recovery('ben@example.com')")
+        owner.execute("reset pg_gatehouse.autoconfirm")
+        self.links = {
+            recipient: (kind, data["token"]) for recipient, kind, data in owner.execute("""
+                select m.recipient, m.kind, convert_from(auth.unseal('mail:' || m.id, m.data), 'UTF8')::jsonb
+                  from auth.mail_outbox as m where m.state = 'waiting'""")}
+        owner.execute("select auth.invite('fay@example.com', 'member', id) from auth.tenant where slug = 'acme'")
+        owner.execute("update auth.throttle_limit set attempts = 77 where act = 'invite' and scope = 'tenant'")
+        self.counts = self.rows(owner)
+
+    @staticmethod
+    def rows(owner):
+        tables = ("one_time_token", "mail_outbox", "refresh_token", "invitation", "membership_role", "secret")
+        return {table: owner.execute(f"select count(*) from auth.{table}").fetchone()[0] for table in tables}
+
+
 @pytest.fixture(scope="module")
 def upgraded(cluster):
     """An owner's connection, what was there before, the warnings, and a connection as old as the data."""
@@ -81,8 +105,10 @@ def upgraded(cluster):
         former = Former(owner)
         # Its ring of keys is made before the upgrade.
         witness.execute("""select auth.mint_token('{"role": "anon"}')""")
-        owner.execute("alter extension pg_gatehouse update")
+        owner.execute("alter extension pg_gatehouse update to '0.2.0'")
         after = Former.audit(owner)
+        former.second = Second(owner)
+        owner.execute("alter extension pg_gatehouse update")
         yield owner, former, warnings, witness, after
 
 
@@ -101,8 +127,28 @@ def test_an_upgraded_database_has_the_objects_of_a_new_one(kind, cluster, upgrad
 
 def test_every_row_is_still_there(upgraded):
     owner, former, _, _, after = upgraded
-    assert Former.rows(owner) == former.counts
+    eve_and_two_sessions = {'"user"': 1, "session": 1}
+    assert Former.rows(owner) == {table: count + eve_and_two_sessions.get(table, 0) for table, count in former.counts.items()}
     assert after[: len(former.events)] == former.events
+    assert Second.rows(owner) == former.second.counts
+
+
+def test_what_0_2_0_gave_out_still_counts(cluster, upgraded):
+    owner, former, *_ = upgraded
+    second = former.second
+    assert second.links.keys() == {"eve@example.com", "ben@example.com"}
+    with cluster.connect("authenticator", "aged") as login, login.transaction():
+        login.execute(TAKE, [second.token])
+        assert login.execute("select auth.uid()").fetchone() == (former.user["ben"],)
+    status = lambda call, *values: owner.execute(f"select status from auth.{call}", values).fetchone()[0]  # noqa: E731
+    assert status("refresh(%s)", second.refresh) == "ok"
+    assert second.links["eve@example.com"][0] == "confirm_email"
+    assert status("verify_link(%s)", second.links["eve@example.com"][1]) == "ok"
+    # The link was mailed without a challenge: the new way gives a session, too.
+    kind, access = owner.execute("select status, access_token from auth.follow_link(%s, 'recovery')",
+                                 [second.links["ben@example.com"][1]]).fetchone()
+    assert kind == "ok" and access
+    assert owner.execute("select attempts from auth.throttle_limit where act = 'invite' and scope = 'tenant'").fetchone() == (77,)
 
 
 def test_old_events_are_sealed_and_their_numbers_go_on(upgraded):

@@ -40,6 +40,15 @@ pub enum Error {
         /// The accepted range, in words.
         allowed: &'static str,
     },
+    /// A function that the operator has put in failed, or gave what can not be used; the log says why.
+    #[error("a hook of this deployment failed")]
+    HookFailed,
+    /// A function that the operator has put in refuses a sign-up, in words for the user.
+    #[error("{message}")]
+    HookRejected {
+        /// What the user is told.
+        message: Box<str>,
+    },
     /// The name is none of the supported signature algorithms; `none` is not one.
     #[error(
         "unknown signature algorithm; supported are HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA"

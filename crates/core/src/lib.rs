@@ -9,12 +9,14 @@
 //! | [`secret`] | bytes that never print |
 //! | [`keyed_hash`] | what is stored in the place of a secret that comes back later |
 //! | [`one_time`], [`attempts`] | codes and links that are mailed, and how often they were tried |
+//! | [`pkce`] | that a code is used by whoever asked for it |
 //! | [`totp`], [`recovery_code`] | the second factor |
 //! | [`password`] | hashing, verification and the password policy |
 //! | [`jwt`] | signing and verification of tokens, keys |
 //! | [`invitation`] | the token of an invitation |
 //! | [`api_key`] | what an API key is, and what it gives |
 //! | [`issuer`] | what is believed of another identity provider's token |
+//! | [`hook`] | what a deployment's own functions may add |
 //! | [`claims`], [`permission`] | what a verified token lets its holder be and do |
 //! | [`throttle`] | how often something may be tried, and how long to wait after failures |
 //! | [`policy`] | what the expression of a policy looks at |
@@ -30,6 +32,7 @@ pub mod attempts;
 pub mod audit;
 pub mod claims;
 pub mod error;
+pub mod hook;
 pub mod invitation;
 pub mod issuer;
 pub mod jwt;
@@ -37,6 +40,7 @@ pub mod keyed_hash;
 pub mod one_time;
 pub mod password;
 pub mod permission;
+pub mod pkce;
 pub mod policy;
 pub mod recent;
 pub mod recovery_code;

@@ -30,6 +30,11 @@ const fn input(code: &'static str, public: &'static str) -> Wire {
     Wire { code, sqlstate: "22023", http: 400, public }
 }
 
+/// Class 38: what somebody else's routine did.
+const fn hook(code: &'static str, http: u16, public: &'static str) -> Wire {
+    Wire { code, sqlstate: "38000", http, public }
+}
+
 const fn internal(code: &'static str) -> Wire {
     Wire { code, sqlstate: "58000", http: 500, public: INTERNAL }
 }
@@ -47,6 +52,8 @@ impl From<&Error> for Wire {
             Error::HashParametersOutOfRange => input("hash_parameters_out_of_range", HASH),
             Error::HashUnknownFormat => input("hash_unknown_format", HASH),
             Error::HeaderMemberRefused { .. } => input("header_member_refused", KEY),
+            Error::HookFailed => hook("hook_failed", 500, "a hook of this deployment failed"),
+            Error::HookRejected { .. } => hook("hook_rejected", 422, "the sign-up was refused"),
             Error::KeyAlgorithmMismatch => input("key_algorithm_mismatch", KEY),
             Error::KeyMalformed => input("key_malformed", KEY),
             Error::KeyOperationFailed => internal("key_operation_failed"),

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::config::{Config, Sources};
+use crate::config::{Config, Delivery, Sources};
+use crate::door::Door;
+use crate::mail::DevMailbox;
 use crate::metrics::Metrics;
 use crate::schema_cache::SchemaCache;
 use crate::tx::Database;
@@ -14,7 +16,10 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Without the settings in the database, which may be read again.
     pub(crate) sources: Sources,
+    /// Where mail goes in development.
+    pub(crate) mailbox: Option<Arc<DevMailbox>>,
     config: RwLock<Arc<Config>>,
+    door: RwLock<Arc<Door>>,
     schema_cache: RwLock<Option<Arc<SchemaCache>>>,
     /// The last attempt to read the schema cache failed, or none has ended.
     stale: AtomicBool,
@@ -24,10 +29,13 @@ impl App {
     /// # Errors
     /// The keys are none; the configuration has judged them before.
     pub(crate) fn new(sources: Sources, config: Config) -> Result<Self, gatehouse_core::Error> {
+        let is_mailbox = config.mail.as_ref().is_some_and(|mail| mail.delivery == Delivery::Mailbox);
         Ok(Self {
             database: Database::new(&config)?,
             metrics: Metrics::default(),
             sources,
+            door: RwLock::new(Arc::new(Door::new(&config.http))),
+            mailbox: is_mailbox.then(Arc::default),
             config: RwLock::new(Arc::new(config)),
             schema_cache: RwLock::new(None),
             stale: AtomicBool::new(true),
@@ -40,8 +48,16 @@ impl App {
 
     pub(crate) fn set_config(&self, config: Config) -> Result<(), gatehouse_core::Error> {
         self.database.reconfigure(&config)?;
+        // What was counted is kept for as long as what is allowed is the same.
+        if config.http != self.config().http {
+            *self.door.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Door::new(&config.http));
+        }
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(())
+    }
+
+    pub(crate) fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// `None` until it was loaded for the first time.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, EXAMPLE, Sources};
+use crate::config::{Config, EXAMPLE, LogFormat, Sources};
 use crate::server;
 
 /// The HTTP front of `pg_gatehouse`: a REST API over the database, and its sign-in.
@@ -76,7 +76,11 @@ fn execute(cli: &Cli, path: Option<&str>) -> Result<ExitCode, String> {
         return Ok(ready::ask(&config));
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.init(),
+    }
     if cli.dump_schema {
         return server::dump_schema(sources, config)
             .map(|json| print(&json))

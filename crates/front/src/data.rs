@@ -27,18 +27,10 @@ use crate::schema_cache::SchemaCache;
 use crate::sql::Statement;
 use crate::tx::{Context, Identity};
 
-/// Most bytes of a body.
-const BODY_LIMIT: usize = 16 * 1024 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Answers every path that no other route takes.
 pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let config = app.config();
-    if let Some(preflight) = response::preflight(&parts.method, &parts.headers, &config.cors_origins) {
-        return preflight;
-    }
     let answered = answer(&app, &config, &parts, body).await;
     let mut response = answered.unwrap_or_else(|error| error.respond(config.verbose_errors));
     finish(&config, &parts, response.headers_mut());
@@ -62,7 +54,6 @@ impl hyper::body::Body for NoBody {
 
 /// What every answer gets.
 fn finish(config: &Config, parts: &Parts, headers: &mut HeaderMap) {
-    response::allow_origin(headers, &parts.headers, &config.cors_origins);
     if let Some(name) = &config.trace_header {
         let given = parts.headers.get(name).cloned();
         headers.insert(name, given.unwrap_or_else(|| HeaderValue::from_static("")));
@@ -77,7 +68,7 @@ async fn answer(app: &App, config: &Config, parts: &Parts, body: Body) -> Result
     let identity = app.database.identify(&credential, now())?;
     timing.step("jwt");
 
-    let body = read_body(body, BODY_LIMIT).await?;
+    let body = read_body(body, config.http.limits.body, config.http.limits.body_timeout).await?;
     let root = root(config);
     let terms = Terms {
         schemas: &config.schemas,
@@ -224,15 +215,15 @@ fn now() -> i64 {
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The whole body, within `limit` bytes and a fixed time.
-pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, Error> {
+/// The whole body, within `limit` bytes and this time.
+pub(crate) async fn read_body(body: Body, limit: usize, time: Duration) -> Result<Bytes, Error> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limit as u64 {
         return Err(Error::BodyTooLarge { limit });
     }
-    let collected = timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
+    let collected = timeout(time, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {

@@ -1,27 +1,31 @@
 //! The life of the process: bind, keep what is known of the database, serve, stop gracefully.
 
 mod connection;
+mod crowd;
 mod listener;
+mod tls;
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use connection::serve_connection;
+use connection::Serving;
+use crowd::Crowd;
 use hyper_util::server::graceful::GracefulShutdown;
-use listener::{Listener, bind};
+use listener::{Listener, Stream, bind};
+use tls::{Tls, TlsError};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::app::App;
 use crate::config::{Config, Sources};
 use crate::schema_cache::{self, LoadError, Scope};
 use crate::upkeep::{self, UpkeepError};
-use crate::{pg, router};
+use crate::{mail, pg, router};
 
 /// How long requests under way may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,8 +37,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) enum ServeError {
     #[error("{key}: cannot listen on {address}: {error}")]
     Bind { key: &'static str, address: String, error: io::Error },
+    #[error("GATEHOUSE_DEV_MAILBOX: it can not listen on 127.0.0.1: {0}")]
+    Mailbox(#[source] io::Error),
     #[error("PGRST_JWT_SECRET: its keys can not be used: {0}")]
     Keys(#[from] gatehouse_core::Error),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     #[error("the system gives no runtime: {0}")]
     Runtime(#[from] io::Error),
     #[error("PGRST_DB_URI: the schema cache could not be loaded: {0}")]
@@ -74,13 +82,31 @@ async fn serve(sources: Sources, config: Config) -> Result<(), ServeError> {
         Some(listen) => Some(bind(listen, "PGRST_ADMIN_SERVER_PORT").await?),
         None => None,
     };
+    let http = config.http.clone();
+    let tls = http.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let app = Arc::new(App::new(sources, config)?);
     let (stop, stopped) = watch::channel(false);
-    let public = router::public(Arc::clone(&app));
-    let mut servers = vec![tokio::spawn(accept(main, public, Some(Arc::clone(&app)), stopped.clone()))];
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).follow());
+    }
+    let public = Serving {
+        router: router::public(Arc::clone(&app)),
+        app: Some(Arc::clone(&app)),
+        tls,
+        limits: http.limits,
+        http2_cleartext: http.http2_cleartext,
+    };
+    let mail = mail::start(Arc::clone(&app), stopped.clone()).await.map_err(ServeError::Mailbox)?;
+    let mut servers = vec![mail, tokio::spawn(accept(main, public.clone(), stopped.clone()))];
     if let Some(admin) = admin {
-        let router = router::admin(Arc::clone(&app));
-        servers.push(tokio::spawn(accept(admin, router, None, stopped)));
+        let serving = Serving {
+            router: router::admin(Arc::clone(&app)),
+            app: None,
+            tls: None,
+            http2_cleartext: false,
+            ..public
+        };
+        servers.push(tokio::spawn(accept(admin, serving, stopped)));
     }
     let result = keep_until_stopped(app).await;
     let _ = stop.send(true);
@@ -112,22 +138,29 @@ async fn stop_signal() -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts until told to stop, then lets the requests under way finish. With `app`, what is
-/// answered is logged and counted.
-async fn accept(
-    listener: Listener,
-    router: Router,
-    app: Option<Arc<App>>,
-    mut stopped: watch::Receiver<bool>,
-) {
+/// Accepts until told to stop, then lets the requests under way finish.
+async fn accept(listener: Listener, serving: Serving, mut stopped: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
+    let crowd = Crowd::new(serving.limits.connections, serving.limits.connections_per_address);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = next(&listener, &crowd) => accepted,
             _ = stopped.changed() => break,
         };
         match accepted {
-            Ok((stream, peer)) => serve_connection(stream, peer, router.clone(), app.clone(), &graceful),
+            Ok((stream, peer, permit)) => {
+                // A proxy's connections are those of many clients.
+                let is_proxy = serving.app.as_ref().is_some_and(|app| app.door().is_proxy(peer));
+                let Some(place) = crowd.enter(permit, peer.filter(|_| !is_proxy)) else {
+                    serving.refused();
+                    continue;
+                };
+                let (serving, watcher) = (serving.clone(), graceful.watcher());
+                tokio::spawn(async move {
+                    serving.serve(stream, peer, watcher).await;
+                    drop(place);
+                });
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
@@ -138,4 +171,14 @@ async fn accept(
     if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
+}
+
+/// The next connection, once there is room for it.
+async fn next(
+    listener: &Listener,
+    crowd: &Crowd,
+) -> io::Result<(Stream, Option<IpAddr>, OwnedSemaphorePermit)> {
+    let permit = crowd.room().await.ok_or_else(|| io::Error::from(io::ErrorKind::Other))?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
 }

@@ -15,7 +15,7 @@ use caller::scope;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::pg::{PgError, Pool, Row, Step};
+use crate::pg::{ConnectError, PgError, Pool, Row, Step};
 use crate::request::{Credential, Variables};
 use crate::schema_cache::{Routine, SchemaCache};
 use crate::sql::{self, Prelude, Statement};
@@ -36,8 +36,26 @@ pub(crate) struct Database {
     pool: Pool,
     service_pool: Option<Pool>,
     read_pool: Option<Pool>,
+    login: LoginPools,
     /// Exchanged when the configuration is read again.
     settings: RwLock<Arc<Settings>>,
+}
+
+/// For statements that hash passwords, which keeps a core busy for as long as an attacker is to be
+/// kept busy. On connections of their own, and few: a storm of logins queues here and lets data
+/// requests pass.
+#[derive(Debug)]
+struct LoginPools {
+    pool: Pool,
+    service_pool: Option<Pool>,
+}
+
+/// What a statement of the auth API costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Quick,
+    /// It may hash a password.
+    Hashing,
 }
 
 /// What of the configuration transactions depend on.
@@ -94,10 +112,15 @@ impl Database {
     /// As [`Self::reconfigure`].
     pub(crate) fn new(config: &Config) -> Result<Self, gatehouse_core::Error> {
         let pool = |uri| Pool::new(uri, config.pool);
+        let login_pool = |uri| Pool::new(uri, config.login_pool);
         Ok(Self {
             pool: pool(config.database.clone()),
             service_pool: config.service_database.clone().map(pool),
             read_pool: config.read_database.clone().map(pool),
+            login: LoginPools {
+                pool: login_pool(config.database.clone()),
+                service_pool: config.service_database.clone().map(login_pool),
+            },
             settings: RwLock::new(Arc::new(Settings::new(config)?)),
         })
     }
@@ -114,8 +137,13 @@ impl Database {
 
     /// Closes connections that had nothing to do for too long.
     pub(crate) fn tidy(&self) {
-        let others = [&self.service_pool, &self.read_pool].into_iter().flatten();
-        std::iter::once(&self.pool).chain(others).for_each(Pool::tidy);
+        let others = [&self.service_pool, &self.read_pool, &self.login.service_pool].into_iter().flatten();
+        [&self.pool, &self.login.pool].into_iter().chain(others).for_each(Pool::tidy);
+    }
+
+    /// The pool of the login role that may act as `service_role`.
+    pub(crate) fn service_pool(&self) -> Option<&Pool> {
+        self.service_pool.as_ref()
     }
 
     fn settings(&self) -> Arc<Settings> {
@@ -125,6 +153,11 @@ impl Database {
     /// The pool of the plain login role, for what is nobody's request: the catalog, readiness.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The pool on which passwords are hashed.
+    pub(crate) fn login_pool(&self) -> &Pool {
+        &self.login.pool
     }
 
     /// Who shows this. `now`: seconds since 1970.
@@ -170,39 +203,56 @@ impl Database {
         Ok(Outcome { rows, estimate: estimate.into_iter().next() })
     }
 
-    /// Runs one statement of a public route of the auth API, whatever the client shows of itself.
+    /// Runs one statement of the auth API, as its anonymous role whatever the client shows of itself.
     ///
     /// # Errors
-    /// As [`Self::run`], without what depends on a caller.
+    /// As [`Pool::run`]; step 0 is the prelude.
     pub(crate) async fn run_public(
         &self,
         variables: &Variables,
+        work: Work,
         statement: Step<'_>,
     ) -> Result<Vec<Row>, PgError> {
         let settings = self.settings();
         let role = settings.anon_role.as_deref().unwrap_or(DEFAULT_ANON_ROLE);
-        let prelude = bare_prelude(sql::Caller::Role { role, claims: None }, variables).statement();
-        let values = prelude.values();
-        let prelude = Step { kept: false, ..prelude.step(&values, 0) };
-        self.pool.run(&[prelude, Step { scope: scope(role), ..statement }]).await
+        let caller = sql::Caller::Role { role, claims: None };
+        let pool = if work == Work::Hashing { &self.login.pool } else { &self.pool };
+        run_bare(pool, caller, variables, Step { scope: scope(role), ..statement }).await
     }
 
-    /// Runs one statement of a route of the auth API as the caller.
+    /// Runs one statement of the auth API as the caller.
     ///
     /// # Errors
-    /// As [`Self::run`].
+    /// As [`Self::run_public`].
     pub(crate) async fn run_as(
         &self,
         identity: &Identity<'_>,
         variables: &Variables,
+        work: Work,
         statement: Step<'_>,
-    ) -> Result<Vec<Row>, Error> {
-        let prelude = bare_prelude(identity.caller(), variables).statement();
+    ) -> Result<Vec<Row>, PgError> {
+        let (pool, service_pool) = match work {
+            Work::Quick => (&self.pool, &self.service_pool),
+            Work::Hashing => (&self.login.pool, &self.login.service_pool),
+        };
+        let pool = service_pool.as_ref().filter(|_| is_service(identity)).unwrap_or(pool);
+        let statement = Step { scope: identity.scope(), ..statement };
+        run_bare(pool, identity.caller(), variables, statement).await
+    }
+
+    /// Runs one statement as `service_role`, for the front itself: its login role may take that role,
+    /// and no token takes part.
+    ///
+    /// # Errors
+    /// As [`Self::run`], without what depends on a caller; there is no pool for it.
+    pub(crate) async fn run_service(&self, statement: Step<'_>) -> Result<Vec<Row>, PgError> {
+        let pool = self.service_pool.as_ref().ok_or(PgError::Connect(ConnectError::NoService))?;
+        let variables = Variables::none();
+        let caller = sql::Caller::Role { role: SERVICE_ROLE, claims: None };
+        let prelude = bare_prelude(caller, &variables).statement();
         let values = prelude.values();
         let prelude = Step { kept: false, ..prelude.step(&values, 0) };
-        let pool = self.service_pool.as_ref().filter(|_| is_service(identity)).unwrap_or(&self.pool);
-        let rows = pool.run(&[prelude, Step { scope: identity.scope(), ..statement }]).await;
-        rows.map_err(|error| identity.blame(error, 0, false))
+        pool.run(&[prelude, Step { scope: scope(SERVICE_ROLE), ..statement }]).await
     }
 
     fn pool_for(&self, context: Context<'_>) -> &Pool {
@@ -216,6 +266,17 @@ impl Database {
 
 fn is_service(identity: &Identity<'_>) -> bool {
     identity.is_token() && identity.role() == SERVICE_ROLE
+}
+
+async fn run_bare(
+    pool: &Pool,
+    caller: sql::Caller<'_>,
+    variables: &Variables,
+    statement: Step<'_>,
+) -> Result<Vec<Row>, PgError> {
+    let prelude = bare_prelude(caller, variables).statement();
+    let values = prelude.values();
+    pool.run(&[Step { kept: false, ..prelude.step(&values, 0) }, statement]).await
 }
 
 /// Of the auth API, whose functions need nothing but a caller.

@@ -14,11 +14,11 @@ use serde_json::{Map, Number, Value};
 use crate::Error;
 
 /// How many objects and arrays may stand inside one another, the outermost included.
-pub(super) const MAX_DEPTH: usize = 32;
+pub const MAX_DEPTH: usize = 32;
 
 /// Why a text is no strict JSON object.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum Fault {
     /// A member is named twice (RFC 7515 §4, RFC 7519 §4: names must be unique).
     Duplicate,
     /// Not JSON, not UTF-8, not an object, too deep, or with a NUL character.
@@ -48,7 +48,7 @@ fn printable(name: &str) -> &str {
 ///
 /// # Errors
 /// A [`Fault`] says what is wrong with it.
-pub(super) fn parse_object(text: &[u8]) -> Result<Map<String, Value>, Fault> {
+pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, Fault> {
     let fault = Cell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(text);
     let read = reader.deserialize_map(ObjectVisitor { depth: MAX_DEPTH, fault: &fault });

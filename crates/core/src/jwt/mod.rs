@@ -34,7 +34,7 @@ mod algorithm;
 mod base64url;
 mod claims;
 mod header;
-mod json;
+pub mod json;
 mod key;
 mod sign;
 #[cfg(test)]

@@ -1,69 +1,44 @@
 //! The auth API, in the form of Supabase Auth (GoTrue): each route is HTTP → one SQL call → HTTP.
 //! What an answer means is decided in the database; here it only gets its HTTP form.
 //!
-//! These routes never look at `Authorization`: clients send an expired token to them too.
+//! [`request`] frames every route, [`input`] reads bodies, [`routes`] are the routes with their
+//! description, [`calls`] the SQL functions, [`error`] the refusals. Public routes never look at
+//! `Authorization`: clients send an expired token to them too.
 
-mod error;
-pub(crate) mod jwks;
-mod session;
-pub(crate) mod signup;
-pub(crate) mod token;
+pub(crate) mod calls;
+pub(crate) mod error;
+mod input;
+mod openapi;
+mod redirect;
+mod request;
+mod respond;
+mod routes;
+pub(crate) mod secret;
 
-use axum::body::Body;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use bytes::Bytes;
-use error::{ApiVersion, AuthError};
-use serde::Deserialize;
-use session::Outcome;
+pub(crate) use error::ApiVersion;
+use error::AuthError;
+use request::finish;
 
-use crate::app::App;
-use crate::data::read_body;
-use crate::pg::Step;
-use crate::request::Variables;
-use crate::response;
+use crate::error::Error;
 
-/// Most bytes of a body.
-const BODY_LIMIT: usize = 1024 * 1024;
+pub(crate) use routes::{api, well_known};
 
 /// No such route.
-pub(crate) async fn not_found(parts: Parts) -> Response {
-    finish(&parts, Err(AuthError::new(StatusCode::NOT_FOUND, "not_found", "Not Found")))
+async fn not_found(parts: Parts) -> Response {
+    let error = AuthError::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
+    finish(ApiVersion::parse(&parts.headers), Err(error))
 }
 
 /// The route has other methods.
-pub(crate) async fn method_not_allowed(parts: Parts) -> Response {
-    finish(
-        &parts,
-        Err(AuthError::new(StatusCode::METHOD_NOT_ALLOWED, "bad_http_method", "Method Not Allowed")),
-    )
+async fn method_not_allowed(parts: Parts) -> Response {
+    let error = AuthError::new(StatusCode::METHOD_NOT_ALLOWED, "bad_http_method", "Method Not Allowed");
+    finish(ApiVersion::parse(&parts.headers), Err(error))
 }
 
-/// The body, within the limit.
-async fn body_of(body: Body) -> Result<Bytes, AuthError> {
-    read_body(body, BODY_LIMIT).await.map_err(AuthError::from)
-}
-
-/// Members that the type does not have are ignored: clients send more than any one server reads.
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AuthError> {
-    serde_json::from_slice(body).map_err(|_| {
-        AuthError::new(StatusCode::BAD_REQUEST, "bad_json", "Could not parse request body as JSON")
-    })
-}
-
-/// Calls one of the SQL functions that give one row of an [`Outcome`].
-async fn call(app: &App, parts: &Parts, step: Step<'_>) -> Result<Outcome, AuthError> {
-    let rows = app.database.run_public(&Variables::of(parts), step).await?;
-    Outcome::read(&rows)
-}
-
-/// Nothing here is to be kept by anyone on the way.
-fn finish(parts: &Parts, result: Result<Vec<u8>, AuthError>) -> Response {
-    let mut response = match result {
-        Ok(json) => response::json(StatusCode::OK, json.into()),
-        Err(error) => error.respond(ApiVersion::parse(&parts.headers)),
-    };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// Refuses what never comes to a route, in the form that its client reads.
+pub(crate) fn refuse(version: ApiVersion, error: Error) -> Response {
+    finish(version, Err(error.into()))
 }

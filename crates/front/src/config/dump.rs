@@ -1,7 +1,10 @@
 //! The configuration in the form of the file: for `--dump-config` and the admin port.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::parts::{end_name, level_name, mode_name};
-use super::{BindHost, Config, Family, Listen, Qualified};
+use super::{BindHost, Config, Delivery, Family, ForwardingHeader, Http, Listen, LogFormat, Qualified, Rate};
 
 /// A file to begin with.
 pub(crate) const EXAMPLE: &str = include_str!("example.conf");
@@ -23,6 +26,9 @@ impl Config {
         let mut entries = self.database_entries();
         entries.extend(self.server_entries());
         entries.extend(self.token_entries());
+        entries.extend(self.http_entries());
+        entries.extend(self.auth_entries());
+        entries.extend(self.mail_entries());
         entries
     }
 
@@ -77,6 +83,45 @@ impl Config {
         ]
     }
 
+    fn http_entries(&self) -> Vec<(&'static str, String)> {
+        let Http { limits, .. } = &self.http;
+        let seconds = |duration: Duration| duration.as_secs().to_string();
+        let rate =
+            |rate: Option<Rate>| quoted(&rate.map_or_else(|| "off".to_owned(), |rate| rate.to_string()));
+        let tls = self.http.tls.as_ref();
+        let file =
+            |path: Option<&PathBuf>| quoted(&path.map(|path| path.display().to_string()).unwrap_or_default());
+        let forwarding = match self.http.proxies.header() {
+            ForwardingHeader::Forwarded => "forwarded",
+            ForwardingHeader::XForwardedFor => "x-forwarded-for",
+        };
+        vec![
+            ("gatehouse-body-timeout", seconds(limits.body_timeout)),
+            ("gatehouse-compression", self.http.compression.to_string()),
+            ("gatehouse-forwarding-header", quoted(forwarding)),
+            ("gatehouse-head-timeout", seconds(limits.head_timeout)),
+            ("gatehouse-hsts", seconds(self.http.hsts)),
+            ("gatehouse-http2-cleartext", self.http.http2_cleartext.to_string()),
+            (
+                "gatehouse-log-format",
+                quoted(if self.log_format == LogFormat::Json { "json" } else { "text" }),
+            ),
+            ("gatehouse-max-body", limits.body.to_string()),
+            ("gatehouse-max-connections", limits.connections.to_string()),
+            ("gatehouse-max-connections-per-address", limits.connections_per_address.to_string()),
+            ("gatehouse-max-head", limits.head.to_string()),
+            ("gatehouse-max-headers", limits.headers.to_string()),
+            ("gatehouse-max-uri", limits.uri.to_string()),
+            ("gatehouse-rate-limit", rate(self.http.rate)),
+            ("gatehouse-rate-limit-auth", rate(self.http.auth_rate)),
+            ("gatehouse-request-timeout", seconds(limits.request_timeout.unwrap_or_default())),
+            ("gatehouse-tls-cert", file(tls.map(|files| &files.certificate))),
+            ("gatehouse-tls-key", file(tls.map(|files| &files.key))),
+            ("gatehouse-trusted-proxies", quoted(&self.http.proxies.to_string())),
+            ("gatehouse-write-timeout", seconds(limits.write_timeout)),
+        ]
+    }
+
     fn token_entries(&self) -> Vec<(&'static str, String)> {
         let tokens = self.tokens.as_ref();
         let audience = tokens.and_then(|tokens| tokens.audience.as_deref());
@@ -86,6 +131,33 @@ impl Config {
             ("jwt-cache-max-entries", tokens.map_or(0, |tokens| tokens.cache_size).to_string()),
             ("jwt-role-claim-key", quoted(role_claim)),
             ("jwt-secret", quoted(if tokens.is_some() { HIDDEN } else { "" })),
+        ]
+    }
+
+    fn auth_entries(&self) -> Vec<(&'static str, String)> {
+        let redirect_urls: Vec<_> = self.site.redirect_urls.iter().map(ToString::to_string).collect();
+        vec![
+            ("gatehouse-external-url", quoted(&self.site.external_url)),
+            ("gatehouse-login-pool", self.login_pool.size.to_string()),
+            ("gatehouse-login-queue", self.login_pool.queue.to_string()),
+            ("gatehouse-redirect-urls", quoted(&redirect_urls.join(","))),
+            ("gatehouse-site-url", quoted(&self.site.site_url)),
+        ]
+    }
+
+    fn mail_entries(&self) -> Vec<(&'static str, String)> {
+        let mail = self.mail.as_ref();
+        let delivery = mail.map(|mail| &mail.delivery);
+        let smtp_url = if matches!(delivery, Some(Delivery::Smtp(_))) { HIDDEN } else { "" };
+        let folder = mail.and_then(|mail| mail.templates_folder.as_ref());
+        vec![
+            ("gatehouse-dev-mailbox", (delivery == Some(&Delivery::Mailbox)).to_string()),
+            ("gatehouse-mail-from", quoted(&mail.map(|mail| mail.sender.to_string()).unwrap_or_default())),
+            (
+                "gatehouse-mail-templates",
+                quoted(&folder.map(|f| f.display().to_string()).unwrap_or_default()),
+            ),
+            ("gatehouse-smtp-url", quoted(smtp_url)),
         ]
     }
 }

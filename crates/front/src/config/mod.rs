@@ -9,10 +9,14 @@ mod database_uri;
 mod dump;
 mod file;
 mod host;
+mod http;
+mod mail;
 mod options;
 mod parts;
 mod reader;
 mod secret;
+mod site;
+mod smtp_url;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -22,10 +26,16 @@ pub(crate) use claim_path::ClaimPath;
 pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
-pub(crate) use options::{Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd};
+pub(crate) use http::{ForwardingHeader, Http, Limits, Proxies, Rate, TlsFiles};
+pub(crate) use mail::{Delivery, MailSettings};
+pub(crate) use options::{
+    Listen, LogFormat, LogLevel, OpenApi, OpenApiMode, PoolLimits, Qualified, TransactionEnd,
+};
 pub(crate) use reader::ConfigError;
 use reader::Reader;
 pub(crate) use secret::Secret;
+pub(crate) use site::Site;
+pub(crate) use smtp_url::{Encryption, SmtpServer, is_loopback};
 pub(crate) use sources::Sources;
 pub(crate) use token::TokenSettings;
 
@@ -40,6 +50,8 @@ pub(crate) struct Config {
     /// Where reading requests go, if not where writing ones do.
     pub(crate) read_database: Option<DatabaseUri>,
     pub(crate) pool: PoolLimits,
+    /// Of the connections on which passwords are hashed.
+    pub(crate) login_pool: PoolLimits,
     /// The exposed schemas, at least one; the first is the default.
     pub(crate) schemas: Vec<String>,
     /// Appended to the search path of every transaction.
@@ -67,6 +79,7 @@ pub(crate) struct Config {
     /// How tokens are verified here; `None` leaves it to the extension in the database.
     pub(crate) tokens: Option<TokenSettings>,
     pub(crate) log_level: LogLevel,
+    pub(crate) log_format: LogFormat,
     pub(crate) openapi: OpenApi,
     /// Whether errors tell details and hints.
     pub(crate) verbose_errors: bool,
@@ -77,6 +90,10 @@ pub(crate) struct Config {
     pub(crate) server_timing: bool,
     /// Whether an embedding may be named by its relation where it has an alias.
     pub(crate) legacy_names: bool,
+    pub(crate) http: Http,
+    /// How mail is sent; `None` leaves it in the database.
+    pub(crate) mail: Option<MailSettings>,
+    pub(crate) site: Site,
 }
 
 impl Config {
@@ -85,15 +102,19 @@ impl Config {
         let lookup = |name: &str| sources.find(name);
         let reader = Reader::new(&lookup);
         let listen = parts::listen(&reader)?;
+        let pool = parts::pool(&reader)?;
         Ok(Self {
             admin: parts::admin(&reader, &listen)?,
+            mail: mail::read(&reader, &listen)?,
+            site: Site::read(&reader, &listen)?,
             listen,
             database: parts::database(&reader, "PGRST_DB_URI")?
                 .map_or_else(|| DatabaseUri::parse("", &lookup), Ok)
                 .map_err(|problem| reader.secret_error("PGRST_DB_URI", problem))?,
             service_database: parts::database(&reader, "GATEHOUSE_SERVICE_DB_URI")?,
             read_database: parts::database(&reader, "GATEHOUSE_DB_READ_URI")?,
-            pool: parts::pool(&reader)?,
+            login_pool: parts::login_pool(&reader, pool)?,
+            pool,
             schemas: parts::schemas(&reader)?,
             extra_search_path: reader.list("PGRST_DB_EXTRA_SEARCH_PATH", &["public"]),
             anon_role: reader.text("PGRST_DB_ANON_ROLE"),
@@ -115,6 +136,7 @@ impl Config {
             app_settings: sources.app_settings(),
             tokens: token::read(&reader)?,
             log_level: parts::log_level(&reader)?,
+            log_format: parts::log_format(&reader)?,
             openapi: parts::openapi(&reader)?,
             verbose_errors: reader.choice(
                 "PGRST_CLIENT_ERROR_VERBOSITY",
@@ -125,6 +147,7 @@ impl Config {
             trace_header: reader.optional("PGRST_SERVER_TRACE_HEADER", "the name of a header")?,
             server_timing: reader.boolean("PGRST_SERVER_TIMING_ENABLED", false)?,
             legacy_names: reader.boolean("PGRST_URL_USE_LEGACY_TARGET_NAMES", true)?,
+            http: http::read(&reader)?,
         })
     }
 }

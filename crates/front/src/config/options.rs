@@ -33,6 +33,8 @@ pub(crate) struct PoolLimits {
     pub(crate) max_lifetime: Duration,
     /// How long a connection may do nothing.
     pub(crate) max_idle: Duration,
+    /// How many requests may wait for one.
+    pub(crate) queue: usize,
     /// Whether statements are kept prepared on a connection. Off for a pooler that can not.
     pub(crate) prepared_statements: bool,
 }
@@ -50,6 +52,15 @@ pub(crate) enum LogLevel {
     Info,
     /// All.
     Debug,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// An object a line.
+    Json,
+    #[default]
+    Text,
 }
 
 /// How a transaction ends.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::{ConfigError, Reader};
-use super::{BindHost, DatabaseUri, Listen, LogLevel, OpenApi, OpenApiMode, PoolLimits, TransactionEnd};
+use super::{
+    BindHost, DatabaseUri, Listen, LogFormat, LogLevel, OpenApi, OpenApiMode, PoolLimits, TransactionEnd,
+};
 
 const LEVELS: [(&str, LogLevel); 5] = [
     ("crit", LogLevel::Crit),
@@ -78,10 +80,22 @@ pub(super) fn pool(reader: &Reader<'_>) -> Result<PoolLimits, ConfigError> {
         |key, default, least| reader.number(key, default, least..=86_400 * 365).map(Duration::from_secs);
     Ok(PoolLimits {
         size: reader.number("PGRST_DB_POOL", 10, 1..=1000)?,
+        queue: usize::MAX,
         acquisition_timeout: seconds("PGRST_DB_POOL_ACQUISITION_TIMEOUT", 10, 1)?,
         max_lifetime: seconds("PGRST_DB_POOL_MAX_LIFETIME", 1800, 1)?,
         max_idle: seconds("PGRST_DB_POOL_MAX_IDLETIME", idle, 0)?,
         prepared_statements: reader.boolean("PGRST_DB_PREPARED_STATEMENTS", true)?,
+    })
+}
+
+/// The pool for what hashes passwords: as many as there are cores, since each keeps one busy, and a
+/// queue that is short enough for the last in it to be answered within seconds.
+pub(super) fn login_pool(reader: &Reader<'_>, pool: PoolLimits) -> Result<PoolLimits, ConfigError> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    Ok(PoolLimits {
+        size: reader.number("GATEHOUSE_LOGIN_POOL", cores, 1..=1000)?,
+        queue: reader.number("GATEHOUSE_LOGIN_QUEUE", 64, 0..=100_000)?,
+        ..pool
     })
 }
 
@@ -115,6 +129,11 @@ pub(super) fn transaction_end(reader: &Reader<'_>) -> Result<TransactionEnd, Con
 
 pub(super) fn log_level(reader: &Reader<'_>) -> Result<LogLevel, ConfigError> {
     reader.choice("PGRST_LOG_LEVEL", &LEVELS, LogLevel::Error)
+}
+
+pub(super) fn log_format(reader: &Reader<'_>) -> Result<LogFormat, ConfigError> {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    reader.choice("GATEHOUSE_LOG_FORMAT", &formats, LogFormat::default())
 }
 
 pub(super) fn some_list(reader: &Reader<'_>, key: &str) -> Vec<String> {

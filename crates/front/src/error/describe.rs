@@ -1,6 +1,6 @@
 //! From error to status, code and text.
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use super::sqlstate::{self, INTERNAL};
@@ -73,6 +73,13 @@ impl Error {
             Self::SecretMissing => {
                 Description::new(StatusCode::INTERNAL_SERVER_ERROR, "PGRST300", "Server lacks JWT secret")
             }
+            Self::ServiceKeyInBrowser => Description::new(
+                StatusCode::UNAUTHORIZED,
+                "GATE301",
+                "A service key must not be used in a browser",
+            )
+            .hint("Whoever opens the page can read it. Revoke it, and use the anon key there."),
+            Self::RequestTimeout | Self::TooManyRequests { .. } | Self::UriTooLong { .. } => self.of_door(),
             Self::TokenRequired => {
                 Description::new(StatusCode::UNAUTHORIZED, "PGRST302", "Anonymous access is disabled")
             }
@@ -84,10 +91,33 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What never came to be understood.
+    fn of_door(&self) -> Description {
+        match self {
+            Self::TooManyRequests { retry_after } => {
+                let mut description = Description::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "over_request_rate_limit",
+                    "Request rate limit reached",
+                );
+                description.headers.insert(header::RETRY_AFTER, (*retry_after).into());
+                description
+            }
+            Self::UriTooLong { limit } => Description::new(
+                StatusCode::URI_TOO_LONG,
+                "GATE414",
+                format!("The address of the request is longer than {limit} bytes"),
+            ),
+            _ => Description::new(StatusCode::GATEWAY_TIMEOUT, "GATE504", "The request took too long"),
+        }
+    }
+}
+
 fn database(error: &PgError, authenticated: bool) -> Description {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     match error {
-        PgError::AcquisitionTimeout => Description::new(
+        PgError::AcquisitionTimeout | PgError::QueueFull => Description::new(
             StatusCode::GATEWAY_TIMEOUT,
             "PGRST003",
             "Timed out acquiring connection from connection pool.",

@@ -61,6 +61,7 @@ pub(crate) enum Error {
         first: i64,
         total: i64,
     },
+    RequestTimeout,
     RelatedOrder {
         origin: String,
         target: String,
@@ -68,6 +69,13 @@ pub(crate) enum Error {
     ResponseHeaders,
     ResponseStatus,
     RootDisabled,
+    TooManyRequests {
+        /// Seconds.
+        retry_after: u64,
+    },
+    UriTooLong {
+        limit: usize,
+    },
     UnacceptableMediaType(Vec<String>),
     UnacceptableSchema {
         schema: String,
@@ -99,6 +107,7 @@ pub(crate) enum Error {
     // PGRST3xx: the token.
     InvalidToken(TokenProblem),
     SecretMissing,
+    ServiceKeyInBrowser,
     TokenRequired,
     // The front itself.
     Internal(&'static str),

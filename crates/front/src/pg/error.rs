@@ -11,6 +11,9 @@ pub(crate) enum PgError {
     /// No connection became free in time.
     #[error("no pooled connection became free in time")]
     AcquisitionTimeout,
+    /// Too many wait for a connection already.
+    #[error("too many wait for a pooled connection already")]
+    QueueFull,
     /// The connection broke.
     #[error("the connection to the database broke: {0}")]
     Broken(#[source] io::Error),
@@ -35,6 +38,8 @@ pub(crate) enum ConnectError {
     Method,
     #[error("it asks for a password and none is configured")]
     NoPassword,
+    #[error("GATEHOUSE_SERVICE_DB_URI is not set")]
+    NoService,
     #[error("{0}")]
     Refused(Box<DbError>),
     #[error("it did not answer in time")]

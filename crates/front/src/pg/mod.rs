@@ -21,7 +21,7 @@ mod startup;
 mod statements;
 
 pub(crate) use connection::Row;
-pub(crate) use error::{DbError, PgError};
+pub(crate) use error::{ConnectError, DbError, PgError};
 pub(crate) use listener::Listener;
 pub(crate) use pipeline::{Step, Value, oid};
 pub(crate) use pool::Pool;

@@ -20,6 +20,8 @@ pub(crate) struct Pool {
     limits: PoolLimits,
     idle: Arc<Idle>,
     permits: Arc<Semaphore>,
+    /// A place for each that may wait for a permit.
+    places: Semaphore,
     backoff: Backoff,
 }
 
@@ -60,14 +62,15 @@ pub(crate) struct PoolState {
 impl Pool {
     pub(crate) fn new(uri: DatabaseUri, limits: PoolLimits) -> Self {
         let permits = Arc::new(Semaphore::new(limits.size));
-        Self { uri, limits, idle: Arc::default(), permits, backoff: Backoff::default() }
+        let places = Semaphore::new(limits.queue.min(Semaphore::MAX_PERMITS));
+        Self { uri, limits, idle: Arc::default(), permits, places, backoff: Backoff::default() }
     }
 
     /// Runs the steps as one transaction on one connection, in one flight, and gives the rows of
     /// those that keep them.
     ///
     /// # Errors
-    /// - [`PgError::AcquisitionTimeout`], [`PgError::Connect`]: nothing was run.
+    /// - [`PgError::AcquisitionTimeout`], [`PgError::QueueFull`], [`PgError::Connect`]: nothing was run.
     /// - [`PgError::Broken`]: nothing is known.
     /// - [`PgError::Database`]: everything was rolled back.
     pub(crate) async fn run(&self, steps: &[Step<'_>]) -> Result<Vec<Row>, PgError> {
@@ -121,6 +124,7 @@ impl Pool {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
+        let _place = self.places.try_acquire().map_err(|_| PgError::QueueFull)?;
         let waiting = Arc::clone(&self.permits).acquire_owned();
         match timeout(self.limits.acquisition_timeout, waiting).await {
             Ok(Ok(permit)) => Ok(permit),

@@ -4,13 +4,16 @@
 
 use std::borrow::Cow;
 
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, ORIGIN, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::error::{Error, TokenProblem};
+
+/// The role that no row-level security holds back.
+const SERVICE_ROLE: &str = "service_role";
 
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
 
@@ -35,7 +38,7 @@ impl std::fmt::Debug for Bearer<'_> {
 }
 
 impl<'a> Bearer<'a> {
-    fn new(token: &'a str) -> Self {
+    pub(crate) fn new(token: &'a str) -> Self {
         Self { token, unverified_role: unverified_role(token) }
     }
 
@@ -61,7 +64,7 @@ impl<'a> Credential<'a> {
                 return if token.is_empty() {
                     Err(Error::InvalidToken(TokenProblem::Empty))
                 } else {
-                    Ok(Self::Bearer(Bearer::new(token)))
+                    Self::bearer(token, headers)
                 };
             }
         }
@@ -69,11 +72,29 @@ impl<'a> Credential<'a> {
             None => Ok(Self::Anonymous),
             Some(key) if key.is_empty() => Ok(Self::Anonymous),
             Some(key) => match key.to_str() {
-                Ok(token) => Ok(Self::Bearer(Bearer::new(token))),
+                Ok(token) => Self::bearer(token, headers),
                 Err(_) => Err(Error::InvalidToken(TokenProblem::Malformed)),
             },
         }
     }
+
+    /// A service key that a browser sends has been published with the page: it opens nothing, so
+    /// that whoever deploys such a page notices before others do.
+    fn bearer(token: &'a str, headers: &HeaderMap) -> Result<Self, Error> {
+        let bearer = Bearer::new(token);
+        if bearer.unverified_role() == Some(SERVICE_ROLE) && is_from_browser(headers) {
+            return Err(Error::ServiceKeyInBrowser);
+        }
+        Ok(Self::Bearer(bearer))
+    }
+}
+
+/// What browsers send and scripts cannot take away (Fetch Standard, forbidden request headers), or
+/// what they call themselves. `Sec-Fetch-Mode` alone is no sign: Node.js sends it too.
+fn is_from_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-site")
+        || headers.contains_key(ORIGIN)
+        || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
 }
 
 /// The token of the `Bearer` scheme, whose name may be in any case (RFC 9110 §11.1).
@@ -153,6 +174,28 @@ mod tests {
         };
         assert_eq!(bearer.unverified_role(), Some("service_role"));
         assert!(!format!("{bearer:?}").contains("forged"));
+    }
+
+    #[test]
+    fn a_service_key_opens_nothing_from_a_browser() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"role":"service_role"}"#);
+        let (bearer, key) = (format!("Bearer x.{claims}.y"), format!("x.{claims}.y"));
+        let browser = [
+            ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)"),
+            ("origin", "https://app.example"),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        for sign in browser {
+            for credential in [("authorization", bearer.as_str()), ("apikey", key.as_str())] {
+                let headers = headers(&[credential, sign]);
+                let error = Credential::parse(&headers, true).unwrap_err();
+                assert!(matches!(error, Error::ServiceKeyInBrowser), "{sign:?}");
+            }
+        }
+        assert!(
+            token(&[("authorization", &bearer), ("sec-fetch-mode", "cors"), ("user-agent", "node")])
+                .is_some()
+        );
     }
 
     #[test]

@@ -28,6 +28,12 @@ impl Variables {
         Self::new(parts, true)
     }
 
+    /// Of a transaction that no request asked for.
+    pub(crate) fn none() -> Self {
+        let object = b"{}".to_vec();
+        Self { method: String::new(), path: String::new(), headers: object.clone(), cookies: object }
+    }
+
     fn new(parts: &Parts, credentials: bool) -> Self {
         Self {
             method: parts.method.as_str().to_owned(),

@@ -8,6 +8,8 @@ use super::insert;
 const METHODS: &str = "GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD";
 const EXPOSED: &str = "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, \
                        Server, Transfer-Encoding, Range-Unit";
+/// What clients of the auth API read.
+const EXPOSED_BY_AUTH: &str = "Content-Type, Date, Link, Retry-After, X-Request-Id, X-Sb-Error-Code, X-Supabase-Api-Version, X-Total-Count";
 /// What a browser may always send.
 const SIMPLE_HEADERS: &str = "Accept, Accept-Language, Content-Language";
 /// How long a browser may remember, in seconds.
@@ -35,10 +37,20 @@ pub(crate) fn preflight(method: &Method, headers: &HeaderMap, origins: &[String]
 }
 
 /// Lets the browser show an answer to the page that asked, if its origin may.
-pub(crate) fn allow_origin(answer: &mut HeaderMap, request: &HeaderMap, origins: &[String]) {
-    let Some(origin) = request.get(header::ORIGIN) else { return };
+pub(crate) fn allow_origin(
+    answer: &mut HeaderMap,
+    origin: Option<&HeaderValue>,
+    origins: &[String],
+    is_auth: bool,
+) {
+    let Some(origin) = origin else { return };
+    // Answers to OPTIONS say that anybody may ask; where there is a list, only the list counts.
+    if !origins.is_empty() {
+        answer.remove(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    }
     if allow(answer, origin, origins) {
-        insert(answer, header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        let exposed = if is_auth { EXPOSED_BY_AUTH } else { EXPOSED };
+        insert(answer, header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
 }
 
@@ -88,10 +100,19 @@ mod tests {
     fn only_listed_origins_may_see_the_answer() {
         let origins = ["http://a".to_owned()];
         let mut answer = HeaderMap::new();
-        allow_origin(&mut answer, &headers(&[("origin", "http://b")]), &origins);
+        allow_origin(&mut answer, Some(&HeaderValue::from_static("http://b")), &origins, false);
+        allow_origin(&mut answer, None, &origins, false);
         assert!(answer.is_empty());
-        allow_origin(&mut answer, &headers(&[("origin", "http://a")]), &origins);
+        allow_origin(&mut answer, Some(&HeaderValue::from_static("http://a")), &origins, true);
         assert_eq!(answer["access-control-allow-origin"], "http://a");
         assert_eq!(answer["access-control-allow-credentials"], "true");
+    }
+
+    #[test]
+    fn whoever_may_ask_without_a_list_sends_no_credentials() {
+        let mut answer = HeaderMap::new();
+        allow_origin(&mut answer, Some(&HeaderValue::from_static("http://a")), &[], true);
+        assert_eq!(answer["access-control-allow-origin"], "*");
+        assert!(!answer.contains_key("access-control-allow-credentials"));
     }
 }

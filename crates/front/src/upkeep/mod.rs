@@ -96,6 +96,7 @@ async fn tidy(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.database.tidy();
+        app.door().tidy();
     }
 }
 
