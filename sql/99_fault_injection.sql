@@ -19,3 +19,8 @@ create function auth.test_ring_used()
 returns integer language c volatile as 'MODULE_PATHNAME', 'test_ring_used_wrapper';
 revoke all on function auth.test_ring_used() from public;
 comment on function auth.test_ring_used() is 'Test: how many messages of this database wait for the worker.';
+
+create function auth.test_remembered_tokens()
+returns integer language c volatile as 'MODULE_PATHNAME', 'test_remembered_tokens_wrapper';
+revoke all on function auth.test_remembered_tokens() from public;
+comment on function auth.test_remembered_tokens() is 'Test: how many verified tokens this backend remembers.';

@@ -1,14 +1,15 @@
 //! `auth.authenticate` and `auth.pre_request`: from a token or an API key to a sealed transaction.
 
 use std::ffi::{CStr, CString};
+use std::rc::Rc;
 
 use gatehouse_core::Error;
 use gatehouse_core::api_key::ApiKey;
-use gatehouse_core::claims::Claims;
 use pgrx::prelude::*;
 
 use crate::report::{Refusal, answer};
-use crate::{api_key, issuer, keyring, membership, sealed, session};
+use crate::sealed::Prepared;
+use crate::{api_key, sealed, verified};
 
 /// The role of tokens that name none, as PostgREST has it.
 const ANONYMOUS: &str = "anon";
@@ -36,29 +37,20 @@ fn enter(token: Option<&str>) -> Result<(), Refusal> {
         return Err(Refusal::SessionSealed);
     }
     let claims = api_key::uses::noting(|| verify(token))?;
-    switch_role(claims.role.as_deref().unwrap_or(ANONYMOUS))?;
+    switch_role(claims.role().unwrap_or(ANONYMOUS))?;
     sealed::seal(claims);
     Ok(())
 }
 
-/// Verifies a token now: an API key, a token of another issuer, or one of this database, whose
-/// session must still live.
-pub(crate) fn verify(token: Option<&str>) -> Result<Claims, Refusal> {
+/// Whose token this is and what they may be and do now: an API key, a token of another issuer, or one
+/// of this database, whose session must still live.
+pub(crate) fn verify(token: Option<&str>) -> Result<Rc<Prepared>, Refusal> {
     let token = token.ok_or(Error::TokenMalformed)?;
     if ApiKey::is_meant(token) {
-        return api_key::claims(token);
+        return Ok(Rc::new(api_key::claims(token)?.into()));
     }
     let now = now();
-    if let Some(claims) = issuer::claims(token, now)? {
-        return Ok(claims);
-    }
-    let accepted = keyring::verify(token, now)?;
-    let mut claims = keyring::claims(&accepted)?;
-    if !accepted.is_foreign() {
-        session::refuse_ended(&claims, now)?;
-        membership::refresh(&mut claims)?;
-    }
-    Ok(claims)
+    verified::verify(token, now)?.claims(now)
 }
 
 /// `set local role`, to a role that the login role is a member of and that is no superuser.

@@ -73,10 +73,15 @@ unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: 
     }
 }
 
+/// Hears of what others have changed, now, also in the middle of a transaction.
+pub(crate) fn hear_of_changes() {
+    // SAFETY: runs the callbacks of invalidation; nothing else happens.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+}
+
 /// The oid of a relation of schema `auth`, if the extension is installed.
 pub(crate) fn relation(name: &'static CStr) -> Result<pg_sys::Oid, Refusal> {
-    // SAFETY: hears of dropped relations; nothing else happens.
-    unsafe { pg_sys::AcceptInvalidationMessages() };
+    hear_of_changes();
     // SAFETY: backends are single-threaded, and the borrow ends here.
     let known = unsafe { &*(&raw const KNOWN) }.iter().find(|(of, _)| *of == name).map(|(_, oid)| *oid);
     if let Some(oid) = known {

@@ -36,3 +36,9 @@ fn test_ring_used() -> i32 {
     let database = unsafe { pg_sys::MyDatabaseId };
     i32::try_from(crate::ring::RING.share().used(database)).unwrap_or(i32::MAX)
 }
+
+/// `auth.test_remembered_tokens()`
+#[pg_extern(sql = false)]
+fn test_remembered_tokens() -> i32 {
+    i32::try_from(crate::verified::remembered().0).unwrap_or(i32::MAX)
+}

@@ -10,7 +10,6 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use gatehouse_core::api_key::Access;
-use gatehouse_core::claims::Claims;
 use gatehouse_core::issuer::{self, Identity, Paths, Rules};
 use gatehouse_core::jwt::{KeySet, Unverified};
 use gatehouse_core::{Error, wire::Wire};
@@ -55,31 +54,38 @@ unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: 
     }
 }
 
-/// The claims of a token of a trusted issuer; none when the token names no such issuer.
-pub(crate) fn claims(token: &str, now: i64) -> Result<Option<Claims>, Refusal> {
-    let Some((issuer, identity)) = identify(token, now)? else { return Ok(None) };
-    let linked = linked_user(&issuer, &identity.subject)?;
-    let user = linked.or_else(|| identity.own_user());
-    let is_known = match user {
-        Some(user) => refuse_banned(user)?,
-        None => false,
-    };
-    if linked.is_some() && !is_known {
-        return Err(Error::TokenRevoked.into());
-    }
-    let mut access = None;
-    if let Some(tenant) = identity.tenant {
-        membership::refuse_closed_tenant(tenant, Some(identity.aal()), is_known)?;
-        if let Some(user) = user.filter(|_| is_known) {
-            let held = membership::access(tenant, user)?.ok_or(Error::TokenRevoked)?;
-            access = Some(Access { roles: held.roles, permissions: held.permissions });
-        }
-    }
-    Ok(Some(identity.into_claims(linked, access)?))
+/// Somebody whom a trusted issuer vouches for.
+pub(crate) struct Vouched {
+    /// The issuer.
+    pub(crate) by: String,
+    /// Whom for.
+    pub(crate) identity: Identity,
 }
 
-/// The issuer, and whom it vouches for.
-fn identify(token: &str, now: i64) -> Result<Option<(String, Identity)>, Refusal> {
+impl Vouched {
+    /// What holds here for whom the issuer vouches: the user linked to the subject, and what that user
+    /// holds in the tenant.
+    pub(crate) fn standing(&self) -> Result<(Option<Uuid>, Option<Access>), Refusal> {
+        let identity = &self.identity;
+        let linked = linked_user(&self.by, &identity.subject)?;
+        let user = linked.or_else(|| identity.own_user());
+        let is_known = match user {
+            Some(user) => refuse_banned(user)?,
+            None => false,
+        };
+        if linked.is_some() && !is_known {
+            return Err(Error::TokenRevoked.into());
+        }
+        let Some(tenant) = identity.tenant else { return Ok((linked, None)) };
+        membership::refuse_closed_tenant(tenant, Some(identity.aal()), is_known)?;
+        let Some(user) = user.filter(|_| is_known) else { return Ok((linked, None)) };
+        let access = membership::access(tenant, user)?.ok_or(Error::TokenRevoked)?;
+        Ok((linked, Some(access)))
+    }
+}
+
+/// Whom a token is for that names a trusted issuer; none when it names no such issuer.
+pub(crate) fn verify(token: &str, now: i64) -> Result<Option<Vouched>, Refusal> {
     let issuers = load()?;
     if issuers.is_empty() {
         return Ok(None);
@@ -87,7 +93,7 @@ fn identify(token: &str, now: i64) -> Result<Option<(String, Identity)>, Refusal
     let Some(name) = Unverified::parse(token)?.unverified_issuer() else { return Ok(None) };
     let Some(issuer) = issuers.get(&name) else { return Ok(None) };
     let identity = issuer.rules.verify(token, &issuer.keys, now)?;
-    Ok(Some((name, identity)))
+    Ok(Some(Vouched { by: name, identity }))
 }
 
 fn linked_user(issuer: &str, subject: &str) -> Result<Option<Uuid>, Refusal> {
@@ -110,6 +116,12 @@ fn refuse_banned(user: Uuid) -> Result<bool, Refusal> {
     }
 }
 
+/// Counts how often the issuers may have changed, as [`crate::keyring::generation`].
+pub(crate) fn generation() -> u64 {
+    // SAFETY: backends are single-threaded.
+    unsafe { DROPPED }
+}
+
 /// The trusted issuers, read anew if something changed.
 fn load() -> Result<Rc<Issuers>, Refusal> {
     // Without the preload nobody would tell of changes.
@@ -118,7 +130,7 @@ fn load() -> Result<Rc<Issuers>, Refusal> {
     }
     // SAFETY: backends are single-threaded, and no borrow of the statics outlives its statement.
     unsafe {
-        pg_sys::AcceptInvalidationMessages();
+        catalog::hear_of_changes();
         if let Some(issuers) = &*(&raw const LOCAL) {
             return Ok(Rc::clone(issuers));
         }
@@ -245,8 +257,9 @@ fn verify_external(
     token: &str,
 ) -> TableIterator<'static, (name!(issuer, String), name!(subject, String), name!(email, Option<String>))> {
     answer(|| {
-        let (issuer, identity) = identify(token, now())?.ok_or(Error::TokenIssuerMismatch)?;
-        Ok(TableIterator::once((issuer, identity.subject.clone(), identity.email)))
+        let vouched = verify(token, now())?.ok_or(Error::TokenIssuerMismatch)?;
+        let Identity { subject, email, .. } = vouched.identity;
+        Ok(TableIterator::once((vouched.by, subject, email)))
     })
 }
 

@@ -7,6 +7,7 @@
 //! | [`settings`] | every `pg_gatehouse.*` setting |
 //! | [`sealed`] | the sealed session: the token setting, its block of claims, the role lock |
 //! | [`authenticate`] | `auth.authenticate`, `auth.pre_request` |
+//! | [`verified`] | tokens that were verified a while ago |
 //! | [`api_key`] | API keys in the place of tokens |
 //! | [`issuer`] | tokens of other identity providers |
 //! | [`claims`] | `auth.uid()` and its kin: what policies read |
@@ -66,6 +67,7 @@ mod session_state;
 mod settings;
 mod throttle;
 mod transaction;
+mod verified;
 mod worker;
 
 pgrx::pg_module_magic!(name, version);

@@ -2,6 +2,7 @@
 //! authenticate, so that a changed role, a suspension or a deletion holds at the next transaction.
 
 use gatehouse_core::Error;
+use gatehouse_core::api_key::Access;
 use gatehouse_core::claims::Claims;
 use pgrx::datum::TimestampWithTimeZone;
 use uuid::Uuid;
@@ -9,22 +10,17 @@ use uuid::Uuid;
 use crate::catalog::{Key, Table};
 use crate::report::Refusal;
 
-/// Roles and permissions of a member.
-pub(crate) struct Access {
-    pub(crate) roles: Vec<String>,
-    pub(crate) permissions: Vec<String>,
-}
-
-/// Puts what the member may do now in the place of what the token says.
+/// What the member may do now, which counts in the place of what the token says; none when the token
+/// says it all.
 ///
 /// Tokens that name no tenant are left alone; so are, but for the tenant's own state, those of no
 /// user of ours: service and anon keys.
-pub(crate) fn refresh(claims: &mut Claims) -> Result<(), Refusal> {
-    let Some(tenant) = claims.tenant_id else { return Ok(()) };
-    refuse_closed_tenant(tenant, claims.aal.as_deref(), claims.user_id().is_some())?;
-    let Some(user) = claims.user_id() else { return Ok(()) };
-    let access = access(tenant, user)?.ok_or(Error::TokenRevoked)?;
-    Ok(claims.replace_access(access.roles, access.permissions)?)
+pub(crate) fn held(claims: &Claims) -> Result<Option<Access>, Refusal> {
+    let Some(tenant) = claims.tenant_id else { return Ok(None) };
+    let user = claims.user_id();
+    refuse_closed_tenant(tenant, claims.aal.as_deref(), user.is_some())?;
+    let Some(user) = user else { return Ok(None) };
+    Ok(Some(access(tenant, user)?.ok_or(Error::TokenRevoked)?))
 }
 
 /// The roles and permissions of a user in a tenant; none when they are no member or suspended.

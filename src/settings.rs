@@ -416,6 +416,15 @@ pub(crate) fn claim_paths() -> ClaimPaths {
     ClaimPaths::from_settings(&text(&TENANT_CLAIM), &text(&ROLE_CLAIM), &text(&PERMISSIONS_CLAIM))
 }
 
+/// The settings by which this database's tokens are judged and read.
+#[derive(PartialEq, Eq)]
+pub(crate) struct TokenRules([Option<CString>; 5]);
+
+/// What they are now.
+pub(crate) fn token_rules() -> TokenRules {
+    TokenRules([&ISSUER, &AUDIENCE, &TENANT_CLAIM, &ROLE_CLAIM, &PERMISSIONS_CLAIM].map(GucSetting::get))
+}
+
 /// Whether audit events are told in the log.
 pub(crate) fn audit_log() -> bool {
     AUDIT_LOG.get()

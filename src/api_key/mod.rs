@@ -80,7 +80,7 @@ fn describe(members: &mut Map<String, Value>, found: &Found, access: &Access) {
 fn held_by(user: Uuid, found: &Found) -> Result<Access, Refusal> {
     let Some(tenant) = found.tenant else { return Ok(Access::default()) };
     let held = membership::access(tenant, user)?.ok_or(Error::ApiKeyInvalid)?;
-    Ok(api_key::cut(&found.access, &Access { roles: held.roles, permissions: held.permissions }))
+    Ok(api_key::cut(&found.access, &held))
 }
 
 fn find(key: &ApiKey) -> Result<Option<Found>, Refusal> {

@@ -16,13 +16,15 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use gatehouse_core::jwt::{Algorithm, Expectations, SigningKey, Unverified, VerificationKey, Verified};
+use gatehouse_core::jwt::{
+    Algorithm, Expectations, SigningKey, Unverified, Validity, VerificationKey, Verified,
+};
 use gatehouse_core::{Error, claims::Claims};
 use pgrx::pg_sys;
 use serde_json::{Map, Value};
 
 use crate::report::{self, Refusal};
-use crate::{sealed, settings};
+use crate::{catalog, sealed, settings};
 
 pub(crate) mod master;
 mod record;
@@ -44,15 +46,14 @@ struct Key {
 
 /// A verified token and what is known of its key.
 pub(crate) struct Accepted {
-    verified: Verified,
-    foreign_sessions: bool,
-}
-
-impl Accepted {
+    /// As policies read them.
+    pub(crate) claims: Claims,
+    /// When the token is valid.
+    pub(crate) validity: Validity,
+    /// Until when its key verifies, seconds since 1970.
+    pub(crate) verify_until: Option<i64>,
     /// Whether somebody else signs with the same key: sessions and memberships are theirs.
-    pub(crate) fn is_foreign(&self) -> bool {
-        self.foreign_sessions
-    }
+    pub(crate) is_foreign: bool,
 }
 
 #[derive(Default)]
@@ -94,6 +95,13 @@ unsafe fn forget() {
         LOCAL = None;
         DROPPED = DROPPED.wrapping_add(1);
     }
+}
+
+/// Counts how often the keys may have changed: what was verified under another number is to be
+/// verified again. Hears of changes only when [`catalog::hear_of_changes`] was called before.
+pub(crate) fn generation() -> u64 {
+    // SAFETY: backends are single-threaded.
+    unsafe { DROPPED }
 }
 
 /// The table was changed in this transaction.
@@ -168,8 +176,22 @@ impl Key {
             types: &types,
             now,
         };
-        let verified = token.verify_with(&self.key, &expectations)?;
-        Ok(Accepted { verified, foreign_sessions: self.record.foreign_sessions })
+        self.accept(&token.verify_with(&self.key, &expectations)?)
+    }
+}
+
+impl Key {
+    fn accept(&self, verified: &Verified) -> Result<Accepted, Refusal> {
+        let mut claims = Claims::read(verified, &settings::claim_paths())?;
+        if self.record.foreign_sessions {
+            claims.forget_session()?;
+        }
+        Ok(Accepted {
+            claims,
+            validity: verified.validity(),
+            verify_until: self.record.verify_until,
+            is_foreign: self.record.foreign_sessions,
+        })
     }
 }
 
@@ -196,15 +218,6 @@ pub(crate) fn sign(claims: &Map<String, Value>) -> Result<String, Refusal> {
     Ok(gatehouse_core::jwt::sign(claims, signer, signer.algorithm(), &header)?)
 }
 
-/// The claims of a verified token as policies read them.
-pub(crate) fn claims(accepted: &Accepted) -> Result<Claims, Refusal> {
-    let mut claims = Claims::read(&accepted.verified, &settings::claim_paths())?;
-    if accepted.foreign_sessions {
-        claims.forget_session()?;
-    }
-    Ok(claims)
-}
-
 /// The parsed keys, read anew if something changed.
 fn load() -> Result<Rc<Keyring>, Refusal> {
     if !sealed::preloaded() {
@@ -212,12 +225,11 @@ fn load() -> Result<Rc<Keyring>, Refusal> {
     }
     // SAFETY: backends are single-threaded, and no borrow of the statics outlives its statement.
     unsafe {
-        // Hear of changes now, also in the middle of a transaction.
-        pg_sys::AcceptInvalidationMessages();
+        catalog::hear_of_changes();
         if let Some(keyring) = &*(&raw const LOCAL) {
             return Ok(Rc::clone(keyring));
         }
-        TABLE = crate::catalog::relation(c"signing_key")?;
+        TABLE = catalog::relation(c"signing_key")?;
     }
     // SAFETY: as above.
     let before = unsafe { DROPPED };

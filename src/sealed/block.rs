@@ -193,6 +193,14 @@ pub(super) fn build(claims: &Claims, transaction: u32) -> Vec<u8> {
     [head, &rest.bytes].concat()
 }
 
+/// The same block for another transaction.
+pub(super) fn stamped(block: &[u8], transaction: u32) -> Vec<u8> {
+    let mut block = block.to_vec();
+    let stamp = std::mem::offset_of!(Block, transaction);
+    block[stamp..stamp + size_of::<u32>()].copy_from_slice(&transaction.to_ne_bytes());
+    block
+}
+
 impl Block {
     fn put_id(&mut self, which: u32, id: Option<Uuid>) {
         let Some(id) = id else { return };

@@ -12,10 +12,9 @@
 //! stamp.
 
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::rc::Rc;
 
-use gatehouse_core::claims::Claims;
 use pgrx::pg_sys;
-use serde::{Deserialize, Serialize};
 
 use crate::report::{self, Refusal, Report};
 use crate::settings;
@@ -23,9 +22,11 @@ use crate::settings;
 pub(crate) mod block;
 pub(crate) mod lock;
 mod memory;
+mod prepared;
 mod request_claims;
 
 use block::Block;
+pub(crate) use prepared::Prepared;
 
 pub(crate) use request_claims::forget as forget_request_claims;
 
@@ -38,14 +39,7 @@ static mut CURRENT: *const Block = std::ptr::null();
 static mut GENERATION: u64 = 1;
 static mut PRELOADED: bool = false;
 /// What `auth.authenticate` verified a moment ago, for the check hook to take.
-static mut VERIFIED: Option<Claims> = None;
-
-/// What the setting holds instead of the token.
-#[derive(Serialize, Deserialize)]
-struct Envelope {
-    transaction: u32,
-    claims: Claims,
-}
+static mut VERIFIED: Option<Rc<Prepared>> = None;
 
 /// Defines the setting.
 pub(crate) fn define(preloaded: bool) {
@@ -120,20 +114,35 @@ pub(crate) fn is_sealed() -> bool {
 /// Seals the transaction with claims that were just verified.
 ///
 /// The role must have been switched before: sealing locks it.
-pub(crate) fn seal(claims: Claims) {
-    // SAFETY: backends are single-threaded; the strings are NUL-terminated literals. The value is
-    // a placeholder: the check hook takes what lies in VERIFIED.
-    unsafe {
-        VERIFIED = Some(claims);
-        set_local(TOKEN, c"verified");
-        VERIFIED = None;
+pub(crate) fn seal(claims: Rc<Prepared>) {
+    let _handed_over = HandedOver::new(claims);
+    // SAFETY: the strings are NUL-terminated literals. The value is a placeholder: the check hook
+    // takes what lies in VERIFIED.
+    unsafe { set_local(TOKEN, c"verified") };
+}
+
+/// Claims that lie in VERIFIED for as long as this lives, also when setting them fails.
+struct HandedOver;
+
+impl HandedOver {
+    fn new(claims: Rc<Prepared>) -> Self {
+        // SAFETY: backends are single-threaded.
+        unsafe { VERIFIED = Some(claims) };
+        Self
+    }
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        // SAFETY: backends are single-threaded.
+        unsafe { VERIFIED = None };
     }
 }
 
 /// `set local`, with the rights that the current user has.
 ///
 /// # Safety
-/// May raise; nothing that needs dropping may be on the stack.
+/// May raise, as a panic that unwinds.
 pub(crate) unsafe fn set_local(name: &CStr, value: &CStr) {
     // SAFETY: both strings are NUL-terminated; PostgreSQL copies the value.
     unsafe {
@@ -197,20 +206,16 @@ fn accept(value: &CStr, source: pg_sys::GucSource::Type) -> Result<(CString, Vec
         None => crate::authenticate::verify(value.to_str().ok())?,
     };
     let transaction = block::transaction();
-    let block = block::build(&claims, transaction);
-    let envelope = serde_json::to_string(&Envelope { transaction, claims }).unwrap_or_default();
-    Ok((CString::new(envelope).unwrap_or_default(), block))
+    Ok((claims.envelope(transaction), claims.block(transaction)))
 }
 
 /// In a parallel worker: the leader's claims, if the leader's transaction is still the one they
 /// were sealed in. They were verified there; that a token may have expired since then, in the
 /// middle of the statement, changes nothing.
 fn take_over(value: &CStr) -> Result<(CString, Vec<u8>), Refusal> {
-    let envelope: Envelope =
-        serde_json::from_slice(value.to_bytes()).map_err(|_| gatehouse_core::Error::TokenMalformed)?;
-    let stamp =
-        if block::leader_transaction() == Some(envelope.transaction) { block::WORKER } else { block::NEVER };
-    Ok((value.to_owned(), block::build(&envelope.claims, stamp)))
+    let (transaction, claims) = prepared::open(value)?;
+    let stamp = if block::leader_transaction() == Some(transaction) { block::WORKER } else { block::NEVER };
+    Ok((value.to_owned(), block::build(&claims, stamp)))
 }
 
 /// Gives the refusal to PostgreSQL, which raises it. Without a message of ours PostgreSQL would

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::api_key::Access;
 use crate::claims::{self, Claims, path_is_trustworthy};
-use crate::jwt::{Algorithm, Expectations, KeySet, MAX_LEEWAY, Verified, verify};
+use crate::jwt::{Algorithm, Expectations, KeySet, MAX_LEEWAY, Validity, Verified, verify};
 use crate::{Error, Result};
 
 /// The longest name of an issuer and of a subject, bytes.
@@ -138,6 +138,7 @@ impl Rules {
     }
 
     fn read(&self, verified: Verified) -> Result<Identity> {
+        let (validity, size) = (verified.validity(), verified.claims_json().len());
         let object = verified.into_claims();
         let paths = &self.paths;
         let list = |path: &Option<String>| match path {
@@ -157,6 +158,8 @@ impl Rules {
             aal: aal(&object, paths.aal.as_deref()),
             email: if email_is_verified { claims::text(&object, "email")? } else { None },
             subject_is_user: self.subjects_are_users,
+            validity,
+            size,
             subject,
             object,
         })
@@ -205,6 +208,7 @@ fn missing(claim: &str) -> Error {
 }
 
 /// Somebody whom a trusted issuer has vouched for.
+#[derive(Clone)]
 pub struct Identity {
     /// `sub`: unique at the issuer, and nowhere else.
     pub subject: String,
@@ -217,6 +221,8 @@ pub struct Identity {
     role: String,
     aal: &'static str,
     subject_is_user: bool,
+    validity: Validity,
+    size: usize,
     object: Map<String, Value>,
 }
 
@@ -231,6 +237,18 @@ impl Identity {
     #[must_use]
     pub fn aal(&self) -> &'static str {
         self.aal
+    }
+
+    /// When the issuer's word is valid. Whoever keeps an identity asks this at every use.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    /// How long the token's claims are as JSON text, bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// The claims as policies read them. `user`: the user here whom it was linked to. `access`: what

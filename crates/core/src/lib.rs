@@ -22,6 +22,7 @@
 //! | [`policy`] | what the expression of a policy looks at |
 //! | [`refresh`] | refresh tokens and their chain |
 //! | [`token_id`] | the ids of access tokens, and which a session remembers |
+//! | [`recent`] | which verified tokens are remembered |
 //! | [`vault`] | encryption of private keys under the master key |
 //! | [`audit`], [`redact`] | the hash chain of audit events; no secret in the log |
 #![forbid(unsafe_code)]
@@ -41,6 +42,7 @@ pub mod password;
 pub mod permission;
 pub mod pkce;
 pub mod policy;
+pub mod recent;
 pub mod recovery_code;
 pub mod redact;
 pub mod refresh;

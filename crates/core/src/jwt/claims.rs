@@ -49,29 +49,16 @@ impl<'a> Expectations<'a> {
 
     /// Judges verified claims: first their types, then what is missing, then time, then whom the
     /// token is for and from.
-    pub(super) fn judge(&self, claims: &Map<String, Value>) -> Result<()> {
-        let dates = Dates::read(claims)?;
+    pub(super) fn judge(&self, claims: &Map<String, Value>) -> Result<Validity> {
+        let validity = Validity { leeway: self.leeway, ..Validity::read(claims)? };
         judge_types(claims)?;
         if let Some(missing) = self.required.iter().find(|name| is_missing(claims, name)) {
             return Err(Error::TokenClaimMissing { claim: (*missing).into() });
         }
-        self.judge_time(&dates)?;
+        validity.judge_at(self.now)?;
         self.judge_audience(claims)?;
-        self.judge_issuer(claims)
-    }
-
-    /// # Source
-    /// RFC 7519 §4.1.4: a token is expired "on or after" `exp`; §4.1.5 `nbf`; §4.1.6 `iat`.
-    fn judge_time(&self, dates: &Dates) -> Result<()> {
-        let earliest = seconds(self.now.saturating_sub(self.leeway));
-        let latest = seconds(self.now.saturating_add(self.leeway));
-        if dates.exp.is_some_and(|exp| exp <= earliest) {
-            return Err(Error::TokenExpired);
-        }
-        if [dates.nbf, dates.iat].into_iter().flatten().any(|date| date > latest) {
-            return Err(Error::TokenNotYetValid);
-        }
-        Ok(())
+        self.judge_issuer(claims)?;
+        Ok(validity)
     }
 
     /// # Source
@@ -98,25 +85,49 @@ impl<'a> Expectations<'a> {
     }
 }
 
-/// The three dates, each in seconds since 1970 with fractions, at least 0 and below 2^53.
-struct Dates {
+/// When a token is valid: the one part of the judgement that another moment changes.
+///
+/// Dates are seconds since 1970 with fractions, at least 0 and below 2^53.
+#[derive(Clone, Copy, Debug)]
+pub struct Validity {
     exp: Option<f64>,
     nbf: Option<f64>,
     iat: Option<f64>,
+    leeway: i64,
 }
 
-impl Dates {
+impl Validity {
     fn read(claims: &Map<String, Value>) -> Result<Self> {
         let dates = Self {
             exp: numeric_date(claims, "exp")?,
             nbf: numeric_date(claims, "nbf")?,
             iat: numeric_date(claims, "iat")?,
+            leeway: 0,
         };
         match dates {
             // Valid at no time: a mistake or a trick, whatever the clock says.
             Self { exp: Some(exp), nbf: Some(nbf), .. } if nbf > exp => Err(invalid("nbf")),
             dates => Ok(dates),
         }
+    }
+
+    /// Judges the dates at another moment than that of the verification, by the same rules.
+    ///
+    /// # Errors
+    /// - [`Error::TokenExpired`], [`Error::TokenNotYetValid`].
+    ///
+    /// # Source
+    /// RFC 7519 §4.1.4: a token is expired "on or after" `exp`; §4.1.5 `nbf`; §4.1.6 `iat`.
+    pub fn judge_at(&self, now: i64) -> Result<()> {
+        let earliest = seconds(now.saturating_sub(self.leeway));
+        let latest = seconds(now.saturating_add(self.leeway));
+        if self.exp.is_some_and(|exp| exp <= earliest) {
+            return Err(Error::TokenExpired);
+        }
+        if [self.nbf, self.iat].into_iter().flatten().any(|date| date > latest) {
+            return Err(Error::TokenNotYetValid);
+        }
+        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ mod thumbprint;
 mod verify;
 
 pub use algorithm::Algorithm;
-pub use claims::{Expectations, MAX_LEEWAY};
+pub use claims::{Expectations, MAX_LEEWAY, Validity};
 pub use header::{Header, MAX_KID_BYTES};
 pub use key::{GeneratedKey, ImportedKey, KeySet, SigningKey, VerificationKey};
 pub use sign::sign;

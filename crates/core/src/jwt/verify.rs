@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
-use super::claims::Expectations;
+use super::claims::{Expectations, Validity};
 use super::header::Header;
 use super::key::{KeySet, VerificationKey};
 use super::{MAX_TOKEN_BYTES, base64url, json};
@@ -28,6 +28,7 @@ pub struct Verified {
     header: Header,
     claims: Map<String, Value>,
     json: String,
+    validity: Validity,
 }
 
 impl<'a> Unverified<'a> {
@@ -114,9 +115,9 @@ impl<'a> Unverified<'a> {
             return Err(Error::TokenTypeMismatch);
         }
         let claims = json::parse_object(&self.payload)?;
-        expected.judge(&claims)?;
+        let validity = expected.judge(&claims)?;
         let json = String::from_utf8(self.payload).map_err(|_| Error::TokenMalformed)?;
-        Ok(Verified { header: self.header, claims, json })
+        Ok(Verified { header: self.header, claims, json, validity })
     }
 }
 
@@ -143,6 +144,12 @@ impl Verified {
     #[must_use]
     pub fn claims_json(&self) -> &str {
         &self.json
+    }
+
+    /// When it is valid. Whoever keeps a verified token asks this at every use.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
     }
 
     /// The claims, the rest given up.
