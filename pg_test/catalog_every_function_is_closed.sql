@@ -65,12 +65,12 @@ select tap.is(
         -- codes, mail, second factor
         'challenge_factor', 'confirm_email', 'delete_recovery_codes', 'end_sessions_without_factor', 'enroll_totp', 'generate_recovery_codes',
         'mail_failed', 'mail_sent', 'my_factors', 'my_recovery_codes', 'reauthenticate', 'request_email_change', 'request_otp', 'request_recovery',
-        'resend', 'take_mail', 'unenroll_factor', 'verify_factor', 'verify_link', 'verify_otp', 'verify_recovery_code',
+        'resend', 'take_mail', 'follow_link', 'exchange_code', 'sign_in_anonymously', 'prune_anonymous_users', 'unenroll_factor', 'verify_factor', 'verify_link', 'verify_otp', 'verify_recovery_code',
         -- audit
         'maintain_audit', 'my_events', 'seal_audit', 'tenant_events', 'verify_audit',
         -- keys, issuers, admin (ban_user twice: it is overloaded)
         'admin_create_user', 'admin_delete_factor', 'admin_delete_user', 'admin_end_sessions', 'admin_get_user', 'admin_list_users', 'admin_update_user',
-        'admin_user_factors', 'ban_user', 'create_api_key', 'distrust_issuer', 'import_signing_key', 'link_identity', 'my_api_keys',
+        'admin_user_factors', 'admin_invite_user', 'admin_generate_link', 'admin_list_events', 'set_tenant_mail', 'ban_user', 'create_api_key', 'distrust_issuer', 'import_signing_key', 'link_identity', 'my_api_keys',
         'my_identities', 'no_session_for_the_banned', 'prune_signing_keys', 'revoke_api_key', 'sign_in_external', 'signing_keys', 'stage_signing_key', 'tenant_api_keys', 'trust_issuer', 'trusted_issuers', 'unban_user', 'unlink_identity', 'update_jwks', 'ban_user',
         -- isolation tools
         'lint', 'explain_access',

@@ -1,6 +1,6 @@
 -- Run as authenticator: nobody but the superuser sets cost, policy or claim paths.
 \set ON_ERROR_STOP 0
-select tap.plan(19);
+select tap.plan(24);
 select tap.is(fixture.refusal('set ' || name || ' = ' || value), '42501 ', name || ' can not be set')
   from (values ('pg_gatehouse.bcrypt_cost', '10'), ('pg_gatehouse.password_algorithm', 'argon2id'),
                ('pg_gatehouse.password_min_length', '6'), ('pg_gatehouse.password_min_score', '0'),
@@ -10,6 +10,9 @@ select tap.is(fixture.refusal('set ' || name || ' = ' || value), '42501 ', name 
                ('pg_gatehouse.session_lifetime', '''400d'''), ('pg_gatehouse.session_idle_timeout', '''400d'''),
                ('pg_gatehouse.refresh_reuse_interval', '''5min'''), ('pg_gatehouse.single_session_per_user', 'off'),
                ('pg_gatehouse.password_change_requires', 'session'),
+               ('pg_gatehouse.sign_up', 'on'), ('pg_gatehouse.anonymous_sign_ins', 'on'),
+               ('pg_gatehouse.before_sign_up_hook', '''x.y'''), ('pg_gatehouse.custom_claims_hook', '''x.y'''),
+               ('pg_gatehouse.event_hook', '''x.y'''),
                ('pg_gatehouse.client_address_header', '''x'''), ('pg_gatehouse.trust_request_claims', 'on')) as setting (name, value);
 select tap.is(fixture.refusal('set pg_gatehouse.master_key_file = ''/etc/passwd'''), '55P02 ', 'the master key file is for the configuration file');
 -- From 16 on, DETAIL names the role that may.

@@ -187,3 +187,6 @@ as $$
       from auth.mfa_factor where id = factor
 $$;
 grant execute on function fixture.shown(uuid, integer) to public;
+
+\ir fixture/login_flows.sql
+\ir fixture/hooks.sql

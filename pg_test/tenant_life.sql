@@ -26,7 +26,8 @@ commit;
 select tap.is('' || :'status', 'ok', 'who makes a tenant can switch to it');
 select tap.ok(:'owner', 'and is its owner');
 select tap.is(:'settings'::jsonb, '{"slug": "life", "name": "Living", "isolated": false, "sign_up_open": false, "suspended_at": null, "deleted_at": null, "session_lifetime": "08:00:00",
-    "session_idle_timeout": "01:00:00", "require_second_factor": false, "password_min_length": 20, "allowed_email_domains": ["example.com"]}', 'settings change, and are told');
+    "session_idle_timeout": "01:00:00", "require_second_factor": false, "password_min_length": 20, "allowed_email_domains": ["example.com"],
+    "site_url": null, "mail_from": null}', 'settings change, and are told');
 select tap.ok(:'cleared', 'null takes one back');
 select tap.is(code, '22023 tenant_setting_unknown', 'some things are no settings') from unnest(array[:'isolated', :'suspended']) as code;
 set role authenticated;

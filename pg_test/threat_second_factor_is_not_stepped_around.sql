@@ -1,7 +1,7 @@
 -- Run as authenticator. With the password alone, a user of a second factor reads no tenant's data
 -- and changes nothing about the factor.
 \set ON_ERROR_STOP 0
-select tap.plan(30);
+select tap.plan(31);
 select fixture.join('fay', 'acme') as fay \gset
 select token as bob from fixture.token where name = 'bob' \gset
 
@@ -32,6 +32,17 @@ select auth.aal() as aal, coalesce(auth.tenant_id()::text, 'none') as tenant, co
   from public.note \gset
 commit;
 select tap.is(:'aal' || ' ' || :'tenant' || ' ' || :'notes' || ' ' || :'bare', 'aal1 none 0 t', 'its token names no tenant and reads nothing of it');
+-- Where the operator wrote the tenant into app_metadata, as migrations from elsewhere do.
+select fixture.decide('fay', jsonb_build_object('tenant_id', :'acme')) \gset
+set role anon;
+select access_token as named from auth.sign_in('fay@example.com', 'seven green sailing boats', 'acme') \gset
+reset role;
+begin;
+select auth.authenticate(:'named');
+select coalesce(auth.tenant_id()::text, 'none') || ' ' || count(*) as seen from public.note \gset
+commit;
+select tap.is('' || :'seen', 'none 0', 'nor when app_metadata names one');
+select fixture.decide('fay', '{}') \gset
 
 create function pg_temp.as_user(token text, statement text) returns text language plpgsql as $$
 declare
@@ -91,7 +102,7 @@ rollback;
 select tap.is('' || :'r', '42501 ', 'the table of factors can not be read');
 select tap.ok(not has_function_privilege(role, f, 'execute'), role || ' can not call ' || f)
   from unnest(array['authenticated', 'service_role']) as role,
-       unnest(array['auth.unseal(text, bytea)', 'auth.raise_assurance(auth."user", uuid, text, jsonb)', 'auth.redeem(auth.one_time_token)',
+       unnest(array['auth.unseal(text, bytea)', 'auth.raise_assurance(auth."user", uuid, text, jsonb)', 'auth.redeem(auth.one_time_token, boolean)',
                     'auth.count_attempt(uuid, timestamptz)', 'auth.forget_attempts(uuid)']) as f;
 
 -- With the factor.

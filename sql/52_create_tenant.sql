@@ -18,7 +18,9 @@ begin
         perform auth.require_operator();
     else
         maker := auth.require_user();
-        if maker.tenant_id is not null then
+        if maker.is_anonymous then
+            perform auth.deny('anonymous_user', 'anonymous users can not create tenants: give the account an address first');
+        elsif maker.tenant_id is not null then
             perform auth.deny('user_of_another_pool', 'users of an isolated tenant can not create tenants', maker.tenant_id);
         end if;
     end if;
@@ -47,4 +49,4 @@ $$;
 revoke all on function auth.create_tenant(text, text, boolean) from public;
 grant execute on function auth.create_tenant(text, text, boolean) to authenticated, service_role;
 comment on function auth.create_tenant(text, text, boolean) is
-'Creates a tenant with the roles of the templates and gives its id; the signed-in user becomes its owner. Only the operator makes an isolated one, whose users are a pool of their own. Errors: 42501 when nobody is signed in, 22023 for a bad slug or name, 23505 when the slug is taken.';
+'Creates a tenant with the roles of the templates and gives its id; the signed-in user becomes its owner. Only the operator makes an isolated one, whose users are a pool of their own. Errors: 42501 when nobody is signed in or an anonymous user is, 22023 for a bad slug or name, 23505 when the slug is taken.';

@@ -128,6 +128,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    judged auth."user" := account;
     refusal auth.sign_in_result;
 begin
     if (case when jsonb_typeof(user_metadata) <> 'object' then true
@@ -147,7 +148,9 @@ begin
     if password is not null then
         refusal := auth.reauthentication_refusal(account, current_password, nonce);
         if refusal.status is null then
-            refusal := auth.password_refusal(account, password, auth.tenant_id());
+            -- Who has no address yet has the new one to keep it clear of.
+            judged.email := coalesce(account.email, auth.normalize_email(email));
+            refusal := auth.password_refusal(judged, password, auth.tenant_id());
         end if;
     end if;
     if refusal.status is null and auth.normalize_email(email) <> coalesce(account.email, '') then

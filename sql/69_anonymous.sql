@@ -2,7 +2,8 @@
 --
 -- Their only credential is the refresh token: when their last session has ended, nobody can ever
 -- come back as them. They are users like all others, with is_anonymous in the token; policies that
--- are to keep them out ask for it: (auth.jwt() ->> 'is_anonymous')::boolean is false.
+-- are to keep them out ask for it: (auth.jwt() ->> 'is_anonymous')::boolean is false. They make no
+-- tenants and no API keys, and a password only together with an address.
 --
 -- Security definer: sign_in_anonymously (called by anybody, writes the tables of schema auth),
 -- prune_anonymous_users (for the operator).

@@ -110,6 +110,9 @@ begin
         raise exception 'permissions and roles must be given; an empty list gives none'
             using errcode = '22023', detail = 'api_key_permissions_malformed';
     end if;
+    if exists (select from auth."user" where id = maker and is_anonymous) then
+        perform auth.deny('anonymous_user', 'anonymous users can not make API keys: give the account an address first', home);
+    end if;
     if home is not null then
         select * into held from auth.membership
          where tenant_id = home and user_id = maker and suspended_at is null

@@ -4,8 +4,7 @@
 -- in the same transaction; the lock on the user's row comes first, then the sessions in the order of
 -- their ids.
 --
--- Security definer: all admin_ functions, ban_user and unban_user (for service_role, reach the tables
--- of schema auth), no_session_for_the_banned (a trigger).
+-- Security definer: all admin_ functions (for service_role, reach the tables of schema auth).
 
 create function auth.admin_target(id uuid)
 returns auth."user"
@@ -80,54 +79,6 @@ revoke all on function auth.admin_end_sessions(uuid, text) from public;
 grant execute on function auth.admin_end_sessions(uuid, text) to service_role;
 comment on function auth.admin_end_sessions(uuid, text) is
 'Ends every session of a user at once, their access tokens too; gives how many.';
-
-create function auth.no_session_for_the_banned()
-returns trigger
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    until timestamptz;
-begin
-    -- A sign-in may have seen its user before a ban and come here after it. The lock waits for such a
-    -- ban, or makes it wait until it can see this session.
-    select u.banned_until into until from auth."user" as u where u.id = new.user_id for no key update;
-    if until > clock_timestamp() and new.ended_at is null then
-        new.ended_at := clock_timestamp();
-        new.end_reason := 'banned';
-    end if;
-    return new;
-end
-$$;
-revoke all on function auth.no_session_for_the_banned() from public;
-comment on function auth.no_session_for_the_banned() is 'Trigger: a session that is opened while its user is being banned is over.';
-create trigger no_session_for_the_banned before insert on auth.session
-    for each row execute function auth.no_session_for_the_banned();
-
-create function auth.ban_end(duration text)
-returns timestamptz
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    length interval;
-begin
-    if duration is null or duration = 'none' then
-        return null;
-    elsif duration in ('infinity', 'forever') then
-        return 'infinity';
-    end if;
-    length := duration::interval;
-    if length <= interval '0' then
-        raise exception 'a ban must last some time' using errcode = '22023', detail = 'ban_duration_invalid';
-    end if;
-    return clock_timestamp() + length;
-exception when invalid_datetime_format or datetime_field_overflow or interval_field_overflow then
-    raise exception 'the duration of a ban is none, infinity or an interval such as 24h' using errcode = '22023', detail = 'ban_duration_invalid';
-end
-$$;
-revoke all on function auth.ban_end(text) from public;
-comment on function auth.ban_end(text) is 'Internal: when a ban of this length ends: an interval such as 24h, infinity, or none.';
 
 create function auth.admin_create_user(
     email text default null,
@@ -204,6 +155,8 @@ begin
                    -- Another address is not confirmed by the old one having been.
                    when address <> u.email then null
                    else u.email_confirmed_at end,
+               is_anonymous = u.is_anonymous and not (coalesce(admin_update_user.email_confirm, false)
+                                                      and coalesce(address, u.email) is not null),
                user_metadata = (u.user_metadata || coalesce(admin_update_user.user_metadata, '{}'))
                    - array(select key from jsonb_each(admin_update_user.user_metadata) where value = 'null'),
                app_metadata = (u.app_metadata || coalesce(admin_update_user.app_metadata, '{}'))
@@ -263,140 +216,3 @@ revoke all on function auth.admin_delete_user(uuid, boolean) from public;
 grant execute on function auth.admin_delete_user(uuid, boolean) to service_role;
 comment on function auth.admin_delete_user(uuid, boolean) is
 'Deletes a user with all that is theirs in schema auth; false when there is none. soft keeps the row as a bare id, banned for good, so that what refers to it stays: e-mail, password, metadata, identities, memberships and API keys go. The audit keeps the id either way.';
-
-create function auth.admin_get_user(id uuid)
-returns jsonb
-language sql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select auth.user_json(u) || case when u.deleted_at is null then '{}' else jsonb_build_object('deleted_at', u.deleted_at) end
-      from auth."user" as u where u.id = $1
-$$;
-revoke all on function auth.admin_get_user(uuid) from public;
-grant execute on function auth.admin_get_user(uuid) to service_role;
-comment on function auth.admin_get_user(uuid) is 'A user as JSON; null when there is none.';
-
-create function auth.admin_list_users(
-    page integer default 1,
-    per_page integer default 50,
-    filter text default null,
-    out users jsonb,
-    out total bigint
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    wanted uuid;
-    pattern text;
-    -- Counting a million users for each page would cost more than the page.
-    exact constant integer := 10000;
-begin
-    if page is null or page < 1 or per_page is null or per_page not between 1 and 1000 then
-        raise exception 'page must be 1 or more, per_page 1 to 1000' using errcode = '22023', detail = 'page_invalid';
-    end if;
-    filter := nullif(btrim(filter), '');
-    if filter is null then
-        select coalesce(jsonb_agg(auth.user_json(u) order by u.created_at desc, u.id desc), '[]') into users
-          from (select * from auth."user" order by created_at desc, id desc
-                 limit per_page offset (page - 1)::bigint * per_page) as u;
-        select count(*) into total from (select from auth."user" order by created_at limit exact + 1) as u;
-        if total > exact then
-            select greatest(reltuples::bigint, exact + 1) into total from pg_class where oid = 'auth."user"'::regclass;
-        end if;
-        return;
-    end if;
-    if filter ~ '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$' then
-        wanted := filter::uuid;
-        select coalesce(jsonb_agg(auth.user_json(u)), '[]'), count(*) into users, total
-          from auth."user" as u where u.id = wanted;
-        return;
-    end if;
-    pattern := regexp_replace(lower(filter), '([\\%_])', '\\\1', 'g') || '%';
-    -- As dynamic SQL, so that the plan is made for this pattern and uses the index.
-    execute 'select coalesce(jsonb_agg(auth.user_json(u) order by u.email), ''[]'') from (
-                 select * from auth."user" where email like $1 order by email limit $2 offset $3) as u'
-       into users using pattern, per_page, (page - 1)::bigint * per_page;
-    execute 'select count(*) from (select from auth."user" where email like $1 limit $2) as u' into total using pattern, exact + 1;
-end
-$$;
-revoke all on function auth.admin_list_users(integer, integer, text) from public;
-grant execute on function auth.admin_list_users(integer, integer, text) to service_role;
-comment on function auth.admin_list_users(integer, integer, text) is
-'One page of users as a JSON array, the newest first, and how many there are: exact up to 10000, beyond that an estimate. filter is the beginning of an e-mail address (then in the order of addresses, total at most 10001) or a user''s id. Error 22023 for a page under 1 or per_page outside 1 to 1000.';
-
-create function auth.ban_user(id uuid, until timestamptz default 'infinity')
-returns void
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    account auth."user" := auth.admin_target(ban_user.id);
-begin
-    if ban_user.until is null or ban_user.until <= clock_timestamp() then
-        raise exception 'a ban must end in the future' using errcode = '22023', detail = 'ban_duration_invalid';
-    end if;
-    update auth."user" as u set banned_until = ban_user.until, updated_at = now() where u.id = account.id;
-    perform auth.admin_end_sessions(account.id, 'banned');
-    perform auth.record_event('user_banned', 'success', account.id, detail => jsonb_build_object('until', ban_user.until));
-end
-$$;
-revoke all on function auth.ban_user(uuid, timestamptz) from public;
-grant execute on function auth.ban_user(uuid, timestamptz) to service_role;
-comment on function auth.ban_user(uuid, timestamptz) is
-'Shuts a user out until then, for good by default: their sessions, access tokens, API keys and linked identities count for nothing from the commit on. Errors: P0002 user_not_found, 22023.';
-
-create function auth.ban_user(id uuid, duration interval)
-returns void
-language sql volatile security definer
-set search_path = pg_catalog, pg_temp
-as 'select auth.ban_user($1, clock_timestamp() + $2)';
-revoke all on function auth.ban_user(uuid, interval) from public;
-grant execute on function auth.ban_user(uuid, interval) to service_role;
-comment on function auth.ban_user(uuid, interval) is 'The same for a length of time.';
-
-create function auth.unban_user(id uuid)
-returns boolean
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    account auth."user" := auth.admin_target(unban_user.id);
-begin
-    update auth."user" as u set banned_until = null, updated_at = now() where u.id = account.id and u.banned_until > clock_timestamp();
-    if found then
-        perform auth.record_event('user_unbanned', 'success', account.id);
-    end if;
-    return found;
-end
-$$;
-revoke all on function auth.unban_user(uuid) from public;
-grant execute on function auth.unban_user(uuid) to service_role;
-comment on function auth.unban_user(uuid) is
-'Lets a banned user in again, who has to sign in anew; false when they were not banned. Error P0002 user_not_found.';
-
-create function auth.admin_user_factors(
-    id uuid,
-    out factor_id uuid,
-    out factor_type text,
-    out friendly_name text,
-    out status text,
-    out created_at timestamptz
-)
-returns setof record
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if to_regclass('auth.mfa_factor') is null then
-        return;
-    end if;
-    return query execute
-        'select id, factor_type, friendly_name, status, created_at from auth.mfa_factor where user_id = $1 order by created_at, id'
-        using admin_user_factors.id;
-end
-$$;
-revoke all on function auth.admin_user_factors(uuid) from public;
-grant execute on function auth.admin_user_factors(uuid) to service_role;
-comment on function auth.admin_user_factors(uuid) is 'The second factors of a user, without their secrets; for the operator.';

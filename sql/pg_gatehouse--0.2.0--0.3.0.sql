@@ -331,6 +331,56 @@ grant execute on function auth.sign_up(text, text, jsonb, text, jsonb) to anon, 
 comment on function auth.sign_up(text, text, jsonb, text, jsonb) is
 'Creates a user and signs them in; with pg_gatehouse.autoconfirm off it mails a confirmation instead, and the answer has no tokens and is the same for an address that is taken. tenant is the slug of a tenant that is open for sign-up, which the user then joins; or of an isolated one that has invited the address. options goes to the mail (redirect_to), and a code_challenge of method s256 is kept with its link (follow_link). Statuses: ok, mfa_required, throttled (see retry_after), validation_failed, weak_password (see reasons), signup_disabled, hook_rejected, user_already_exists.';
 
+-- Tenants are made by users, who become their owner, or by the operator.
+--
+-- Security definer: create_tenant (called by any user, writes the tables of schema auth).
+create or replace function auth.create_tenant(slug text, name text, isolated boolean default false)
+returns uuid
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    maker auth."user";
+    fresh uuid;
+begin
+    if auth.is_operator() then
+        null;
+    elsif create_tenant.isolated then
+        perform auth.require_operator();
+    else
+        maker := auth.require_user();
+        if maker.is_anonymous then
+            perform auth.deny('anonymous_user', 'anonymous users can not create tenants: give the account an address first');
+        elsif maker.tenant_id is not null then
+            perform auth.deny('user_of_another_pool', 'users of an isolated tenant can not create tenants', maker.tenant_id);
+        end if;
+    end if;
+    if create_tenant.slug is null or create_tenant.slug !~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' then
+        raise exception 'the tenant''s slug must be 1 to 63 lower-case letters, digits and inner hyphens'
+            using errcode = '22023', detail = 'tenant_slug_invalid';
+    elsif create_tenant.name is null or length(create_tenant.name) not between 1 and 200 then
+        raise exception 'the tenant''s name must have 1 to 200 characters'
+            using errcode = '22023', detail = 'tenant_name_invalid';
+    end if;
+    insert into auth.tenant (slug, name, isolated)
+    values (create_tenant.slug, create_tenant.name, coalesce(create_tenant.isolated, false))
+    on conflict (slug) do nothing
+    returning id into fresh;
+    if fresh is null then
+        raise exception 'this tenant slug is taken' using errcode = '23505', detail = 'tenant_slug_taken';
+    end if;
+    perform auth.copy_templates(fresh);
+    if maker.id is not null then
+        perform auth.add_member(fresh, maker.id, 'owner');
+    end if;
+    perform auth.record_event('tenant_created', 'success', maker.id, fresh, auth.session_id());
+    return fresh;
+end
+$$;
+comment on function auth.create_tenant(text, text, boolean) is
+'Creates a tenant with the roles of the templates and gives its id; the signed-in user becomes its owner. Only the operator makes an isolated one, whose users are a pool of their own. Errors: 42501 when nobody is signed in or an anonymous user is, 22023 for a bad slug or name, 23505 when the slug is taken.';
+
 create or replace function auth.invite(email text, role text, tenant uuid default null, lifetime interval default '7 days')
 returns auth.invitation_result
 language plpgsql volatile security definer
@@ -456,6 +506,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    judged auth."user" := account;
     refusal auth.sign_in_result;
 begin
     if (case when jsonb_typeof(user_metadata) <> 'object' then true
@@ -475,7 +526,9 @@ begin
     if password is not null then
         refusal := auth.reauthentication_refusal(account, current_password, nonce);
         if refusal.status is null then
-            refusal := auth.password_refusal(account, password, auth.tenant_id());
+            -- Who has no address yet has the new one to keep it clear of.
+            judged.email := coalesce(account.email, auth.normalize_email(email));
+            refusal := auth.password_refusal(judged, password, auth.tenant_id());
         end if;
     end if;
     if refusal.status is null and auth.normalize_email(email) <> coalesce(account.email, '') then
@@ -862,6 +915,61 @@ revoke all on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.
 comment on function auth.sign_up_unconfirmed(text, text, auth.newcomer, auth.tenant, jsonb) is
 'Internal: sign-up with pg_gatehouse.autoconfirm off. No tokens; for an address that has a user already, a user of the same form that does not exist.';
 
+-- Newcomers by mail: users who are made when they bring a code or link back.
+create function auth.create_proved_user(address text, newcomer auth.newcomer, tenant text)
+returns auth."user"
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    home auth.tenant := auth.sign_up_tenant(create_proved_user.tenant, address);
+    account auth."user";
+begin
+    if create_proved_user.tenant is not null and home.id is null then
+        return null;
+    end if;
+    insert into auth."user" (email, user_metadata, app_metadata, email_confirmed_at, tenant_id)
+    values (address, newcomer.user_metadata, newcomer.app_metadata, now(), case when home.isolated then home.id end)
+    on conflict do nothing
+    returning * into account;
+    if account.id is not null then
+        if home.sign_up_open then
+            perform auth.add_member(home.id, account.id, 'member');
+        end if;
+        perform auth.record_event('sign_up', 'success', account.id, home.id, detail => '{"method": "otp"}');
+    end if;
+    return account;
+end
+$$;
+revoke all on function auth.create_proved_user(text, auth.newcomer, text) from public;
+comment on function auth.create_proved_user(text, auth.newcomer, text) is
+'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
+
+create function auth.account_of(token auth.one_time_token, newcomer auth.newcomer)
+returns auth."user"
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    account auth."user";
+begin
+    if token.user_id is not null then
+        select * into account from auth."user" where id = token.user_id for no key update;
+    elsif (token.data ->> 'create')::boolean and current_setting('pg_gatehouse.sign_up')::boolean then
+        account := auth.create_proved_user(token.address, newcomer, token.data ->> 'tenant');
+        if account.id is null then
+            -- Somebody signed up with the address meanwhile.
+            account := auth.find_user(token.address, token.data ->> 'tenant');
+        end if;
+    end if;
+    return account;
+end
+$$;
+revoke all on function auth.account_of(auth.one_time_token, auth.newcomer) from public;
+comment on function auth.account_of(auth.one_time_token, auth.newcomer) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';
+
 -- Bringing a mailed code or link back.
 --
 -- Security definer: verify_otp, verify_link, confirm_email (called by anybody, read and write the
@@ -1010,7 +1118,7 @@ begin
     if account.email_confirmed_at is null then
         -- The password of somebody who never proved the address must not open what its owner makes of it.
         update auth."user"
-           set email_confirmed_at = now(), updated_at = now(),
+           set email_confirmed_at = now(), is_anonymous = false, updated_at = now(),
                password_hash = case when token.purpose = 'confirm_email' then password_hash end
          where id = account.id
         returning * into account;
@@ -1026,60 +1134,6 @@ end
 $$;
 revoke all on function auth.redeem(auth.one_time_token, boolean) from public;
 comment on function auth.redeem(auth.one_time_token, boolean) is 'Internal: spends a token and does what it is for; by_code as in let_in.';
-
-create function auth.create_proved_user(address text, newcomer auth.newcomer, tenant text)
-returns auth."user"
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    home auth.tenant := auth.sign_up_tenant(create_proved_user.tenant, address);
-    account auth."user";
-begin
-    if create_proved_user.tenant is not null and home.id is null then
-        return null;
-    end if;
-    insert into auth."user" (email, user_metadata, app_metadata, email_confirmed_at, tenant_id)
-    values (address, newcomer.user_metadata, newcomer.app_metadata, now(), case when home.isolated then home.id end)
-    on conflict do nothing
-    returning * into account;
-    if account.id is not null then
-        if home.sign_up_open then
-            perform auth.add_member(home.id, account.id, 'member');
-        end if;
-        perform auth.record_event('sign_up', 'success', account.id, home.id, detail => '{"method": "otp"}');
-    end if;
-    return account;
-end
-$$;
-revoke all on function auth.create_proved_user(text, auth.newcomer, text) from public;
-comment on function auth.create_proved_user(text, auth.newcomer, text) is
-'Internal: a user without a password, whose address was proved, in the tenant if that is open for sign-up; nulls when the address is taken.';
-
-create function auth.account_of(token auth.one_time_token, newcomer auth.newcomer)
-returns auth."user"
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    account auth."user";
-begin
-    if token.user_id is not null then
-        select * into account from auth."user" where id = token.user_id for no key update;
-    elsif (token.data ->> 'create')::boolean and current_setting('pg_gatehouse.sign_up')::boolean then
-        account := auth.create_proved_user(token.address, newcomer, token.data ->> 'tenant');
-        if account.id is null then
-            -- Somebody signed up with the address meanwhile.
-            account := auth.find_user(token.address, token.data ->> 'tenant');
-        end if;
-    end if;
-    return account;
-end
-$$;
-revoke all on function auth.account_of(auth.one_time_token, auth.newcomer) from public;
-comment on function auth.account_of(auth.one_time_token, auth.newcomer) is 'Internal: the user that a token is for, made now if it was asked for by a newcomer.';
 
 create function auth.remove_factor(account auth."user", factor auth.mfa_factor)
 returns void
@@ -1476,7 +1530,8 @@ comment on function auth.exchange_refusal(uuid, text, text) is 'Internal: a code
 --
 -- Their only credential is the refresh token: when their last session has ended, nobody can ever
 -- come back as them. They are users like all others, with is_anonymous in the token; policies that
--- are to keep them out ask for it: (auth.jwt() ->> 'is_anonymous')::boolean is false.
+-- are to keep them out ask for it: (auth.jwt() ->> 'is_anonymous')::boolean is false. They make no
+-- tenants and no API keys, and a password only together with an address.
 --
 -- Security definer: sign_in_anonymously (called by anybody, writes the tables of schema auth),
 -- prune_anonymous_users (for the operator).
@@ -1587,6 +1642,71 @@ grant execute on function auth.prune_anonymous_users(interval, integer) to servi
 comment on function auth.prune_anonymous_users(interval, integer) is
 'Deletes anonymous users who have had no living session for that long, so that nobody can come back as them, at most batch of them; gives how many. Call it again until it gives less than batch. Error 22023 for limits out of range.';
 
+create or replace function auth.create_api_key(
+    name text,
+    permissions text[] default '{}',
+    expires_at timestamptz default null,
+    roles text[] default '{}',
+    for_tenant boolean default false,
+    out id uuid,
+    out key text,
+    out prefix text
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    maker uuid := auth.require_key_holder();
+    home uuid := auth.tenant_id();
+    held auth.membership;
+    objection text;
+    fresh record;
+begin
+    if create_api_key.name is null or length(btrim(create_api_key.name)) not between 1 and 100
+       or create_api_key.name ~ '[[:cntrl:]]' then
+        raise exception 'the name must have 1 to 100 characters' using errcode = '22023', detail = 'api_key_name_invalid';
+    elsif create_api_key.expires_at <= clock_timestamp() then
+        raise exception 'the key would have expired already' using errcode = '22023', detail = 'api_key_expiry_invalid';
+    elsif create_api_key.permissions is null or create_api_key.roles is null then
+        raise exception 'permissions and roles must be given; an empty list gives none'
+            using errcode = '22023', detail = 'api_key_permissions_malformed';
+    end if;
+    if exists (select from auth."user" where id = maker and is_anonymous) then
+        perform auth.deny('anonymous_user', 'anonymous users can not make API keys: give the account an address first', home);
+    end if;
+    if home is not null then
+        select * into held from auth.membership
+         where tenant_id = home and user_id = maker and suspended_at is null
+           for share;
+    end if;
+    if create_api_key.for_tenant and (held.id is null or not auth.has_permission('api_keys:manage')
+           or auth.api_key_objection('{api_keys:manage}', '{}', held.permissions, held.roles) is not null) then
+        perform auth.record_event('api_key_created', 'failure', maker, home, auth.session_id(), '{"reason": "permission_missing"}');
+        raise exception 'a key of the tenant needs the permission api_keys:manage'
+            using errcode = '42501', detail = 'permission_missing';
+    end if;
+    objection := auth.api_key_objection(create_api_key.permissions, create_api_key.roles,
+                                        coalesce(held.permissions, '{}'), coalesce(held.roles, '{}'));
+    if objection = 'api_key_permissions_malformed' then
+        raise exception 'permissions are resource:action, at most 100 of them' using errcode = '22023', detail = objection;
+    elsif objection is not null then
+        perform auth.record_event('api_key_created', 'failure', maker, home, auth.session_id(), jsonb_build_object('reason', objection));
+        raise exception 'a key can not have more than its maker holds now' using errcode = '42501', detail = objection;
+    end if;
+    select * into strict fresh from auth.make_api_key();
+    insert into auth.api_key (tenant_id, user_id, name, key_hash, prefix, permissions, roles, expires_at, created_by)
+    values (home, case when not create_api_key.for_tenant then maker end, btrim(create_api_key.name), fresh.key_hash, fresh.prefix,
+            create_api_key.permissions, create_api_key.roles, create_api_key.expires_at, maker)
+    returning api_key.id into create_api_key.id;
+    create_api_key.key := fresh.key;
+    create_api_key.prefix := fresh.prefix;
+    perform auth.record_event('api_key_created', 'success', maker, home, auth.session_id(), jsonb_build_object(
+        'api_key_id', create_api_key.id, 'permissions', create_api_key.permissions, 'roles', create_api_key.roles,
+        'for_tenant', create_api_key.for_tenant));
+end
+$$;
+
 create or replace function auth.adopt_identity(external_issuer text, external_subject text, address text)
 returns auth."user"
 language plpgsql volatile
@@ -1683,6 +1803,94 @@ begin
     end if;
     update auth.external_identity set last_sign_in_at = now() where issuer = who.issuer and subject = who.subject;
     return auth.open_session(account, home, 'external');
+end
+$$;
+
+create or replace function auth.link_identity(token text)
+returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    me uuid := auth.require_key_holder();
+    who record;
+    owner uuid;
+begin
+    select * into strict who from auth.verify_external(link_identity.token);
+    insert into auth.external_identity (issuer, subject, user_id, email) values (who.issuer, who.subject, me, who.email)
+    on conflict on constraint external_identity_pkey do nothing;
+    if found then
+        -- Who is known to somebody else is not anonymous any more.
+        update auth."user" set is_anonymous = false, updated_at = now() where id = me and is_anonymous;
+        perform auth.record_event('identity_linked', 'success', me, auth.tenant_id(), auth.session_id(), jsonb_build_object('issuer', who.issuer));
+        return true;
+    end if;
+    select user_id into owner from auth.external_identity where issuer = who.issuer and subject = who.subject;
+    if owner is distinct from me then
+        raise exception 'this identity is linked to another user' using errcode = '23505', detail = 'identity_already_exists';
+    end if;
+    return false;
+exception when no_data_found then
+    raise exception 'invalid token' using errcode = '28000', detail = 'token_malformed';
+end
+$$;
+
+create or replace function auth.admin_update_user(
+    id uuid,
+    email text default null,
+    password text default null,
+    password_hash text default null,
+    email_confirm boolean default null,
+    user_metadata jsonb default null,
+    app_metadata jsonb default null,
+    ban_duration text default null
+)
+returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    before auth."user" := auth.admin_target(admin_update_user.id);
+    address text := auth.normalize_email(admin_update_user.email);
+    account auth."user";
+begin
+    perform auth.admin_check(address, admin_update_user.email, admin_update_user.password, admin_update_user.password_hash,
+                             coalesce(admin_update_user.user_metadata, '{}'), coalesce(admin_update_user.app_metadata, '{}'));
+    begin
+        update auth."user" as u
+           set email = coalesce(address, u.email),
+               password_hash = coalesce(admin_update_user.password_hash,
+                   case when admin_update_user.password is not null then auth.hash_password(admin_update_user.password) end, u.password_hash),
+               email_confirmed_at = case
+                   when admin_update_user.email_confirm then coalesce(u.email_confirmed_at, now())
+                   when not admin_update_user.email_confirm then null
+                   -- Another address is not confirmed by the old one having been.
+                   when address <> u.email then null
+                   else u.email_confirmed_at end,
+               is_anonymous = u.is_anonymous and not (coalesce(admin_update_user.email_confirm, false)
+                                                      and coalesce(address, u.email) is not null),
+               user_metadata = (u.user_metadata || coalesce(admin_update_user.user_metadata, '{}'))
+                   - array(select key from jsonb_each(admin_update_user.user_metadata) where value = 'null'),
+               app_metadata = (u.app_metadata || coalesce(admin_update_user.app_metadata, '{}'))
+                   - array(select key from jsonb_each(admin_update_user.app_metadata) where value = 'null'),
+               banned_until = case when admin_update_user.ban_duration is null then u.banned_until
+                                   else auth.ban_end(admin_update_user.ban_duration) end,
+               updated_at = now()
+         where u.id = before.id
+        returning u.* into strict account;
+    exception when unique_violation then
+        raise exception 'another user has this e-mail address' using errcode = '23505', detail = 'email_exists';
+    end;
+    if account.password_hash is distinct from before.password_hash or account.email is distinct from before.email then
+        perform auth.admin_end_sessions(account.id, 'credentials_changed');
+    end if;
+    perform auth.record_event('user_updated', 'success', account.id, detail => jsonb_build_object(
+        'email', account.email is distinct from before.email,
+        'password', account.password_hash is distinct from before.password_hash,
+        'banned', account.banned_until is distinct from before.banned_until));
+    return auth.user_json(account);
 end
 $$;
 
@@ -1931,10 +2139,6 @@ grant execute on function auth.admin_delete_factor(uuid, uuid) to service_role;
 comment on function auth.admin_delete_factor(uuid, uuid) is
 'Removes a second factor of a user who has lost it; false when the user has no such factor. With the last verified one the recovery codes go, and sessions are aal1 again; the user is told by mail. Error P0002 user_not_found.';
 
--- What the operator reads and sets besides users: events of everybody, and whose name mail is in.
---
--- Security definer: admin_list_events (reads a table that nobody else may read), set_tenant_mail
--- (writes auth.tenant); both for service_role.
 create type auth.event_entry as (
     id bigint,
     at timestamptz,

@@ -22,6 +22,9 @@ use crate::{settings, worker};
 use function::{Caller, Function};
 
 mod function;
+mod setting;
+
+pub(crate) use setting::define;
 
 /// Longest text that a refusal shows to a user, characters.
 const MESSAGE_CHARS: usize = 500;
@@ -37,22 +40,6 @@ enum Place {
 }
 
 impl Place {
-    const fn setting(self) -> &'static str {
-        match self {
-            Self::BeforeSignUp => "pg_gatehouse.before_sign_up_hook",
-            Self::CustomClaims => "pg_gatehouse.custom_claims_hook",
-            Self::Event => "pg_gatehouse.event_hook",
-        }
-    }
-
-    fn function(self) -> String {
-        match self {
-            Self::BeforeSignUp => settings::before_sign_up_hook(),
-            Self::CustomClaims => settings::custom_claims_hook(),
-            Self::Event => settings::event_hook(),
-        }
-    }
-
     const fn returns(self) -> pg_sys::Oid {
         match self {
             Self::BeforeSignUp | Self::CustomClaims => pg_sys::JSONBOID,
@@ -154,18 +141,13 @@ fn broken(place: Place, why: &str) -> Refusal {
 fn call(place: Place, argument: JsonB) -> Result<Option<Value>, Failure> {
     let function = Function::find(place)?;
     let argument = argument.into_datum().unwrap_or(pg_sys::Datum::from(0));
-    let caller = Caller::remember();
-    let given = PgTryBuilder::new(std::panic::AssertUnwindSafe(|| {
-        caller.become_owner(function.owner);
-        // SAFETY: the function takes one jsonb and returns what was asked for.
-        let returned = unsafe { function.run(argument) };
-        Ok(returned)
-    }))
-    .catch_others(|cause| {
-        caller.come_back();
-        Err(judge(cause))
-    })
-    .execute()?;
+    let caller = Caller::become_owner(function.owner);
+    // SAFETY: the function takes one jsonb and returns what was asked for.
+    let run = || Ok(unsafe { function.run(argument) });
+    // An error is raised again, so that PostgreSQL puts back what it finds changed.
+    let given = PgTryBuilder::new(std::panic::AssertUnwindSafe(run))
+        .catch_others(|cause| Err(judge(cause)))
+        .execute()?;
     caller.come_back();
     if place == Place::Event {
         return Ok(None);

@@ -116,7 +116,8 @@ extension_sql_file!(
 );
 extension_sql_file!("../sql/61_mail_outbox.sql", name = "61_mail_outbox", requires = ["60_one_time_token"]);
 extension_sql_file!("../sql/62_request_mail.sql", name = "62_request_mail", requires = ["61_mail_outbox"]);
-extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires = ["62_request_mail"]);
+extension_sql_file!("../sql/63_proved_user.sql", name = "63_proved_user", requires = ["62_request_mail"]);
+extension_sql_file!("../sql/63_verify_otp.sql", name = "63_verify_otp", requires = ["63_proved_user"]);
 extension_sql_file!("../sql/64_mfa_factor.sql", name = "64_mfa_factor", requires = ["63_verify_otp"]);
 extension_sql_file!("../sql/65_verify_factor.sql", name = "65_verify_factor", requires = ["64_mfa_factor"]);
 extension_sql_file!(
@@ -133,9 +134,19 @@ extension_sql_file!("../sql/67_email_change.sql", name = "67_email_change", requ
 extension_sql_file!("../sql/68_pkce.sql", name = "68_pkce", requires = ["67_email_change"]);
 extension_sql_file!("../sql/69_anonymous.sql", name = "69_anonymous", requires = ["68_pkce"]);
 extension_sql_file!("../sql/70_api_key.sql", name = "70_api_key", requires = ["69_anonymous"]);
-extension_sql_file!("../sql/71_trusted_issuer.sql", name = "71_trusted_issuer", requires = ["70_api_key"]);
+extension_sql_file!(
+    "../sql/71_external_identity.sql",
+    name = "71_external_identity",
+    requires = ["70_api_key"]
+);
+extension_sql_file!(
+    "../sql/71_trusted_issuer.sql",
+    name = "71_trusted_issuer",
+    requires = ["71_external_identity"]
+);
 extension_sql_file!("../sql/72_admin.sql", name = "72_admin", requires = ["71_trusted_issuer"]);
-extension_sql_file!("../sql/72_admin_link.sql", name = "72_admin_link", requires = ["72_admin"]);
+extension_sql_file!("../sql/72_admin_ban.sql", name = "72_admin_ban", requires = ["72_admin"]);
+extension_sql_file!("../sql/72_admin_link.sql", name = "72_admin_link", requires = ["72_admin_ban"]);
 extension_sql_file!("../sql/72_admin_factor.sql", name = "72_admin_factor", requires = ["72_admin_link"]);
 extension_sql_file!("../sql/72_admin_read.sql", name = "72_admin_read", requires = ["72_admin_factor"]);
 extension_sql_file!("../sql/73_master_key.sql", name = "73_master_key", requires = ["72_admin_read"]);
@@ -161,6 +172,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
     settings::define();
+    hook::define();
     session_state::define();
     // SAFETY: PostgreSQL sets the flag before it calls us, and nothing else runs.
     let preloaded = unsafe { pg_sys::process_shared_preload_libraries_in_progress };

@@ -6,7 +6,6 @@
 use std::ffi::{CStr, CString};
 
 use gatehouse_core::claims::{ClaimPaths, path_is_trustworthy};
-use gatehouse_core::hook::FunctionName;
 use gatehouse_core::password::{Algorithm, HashSettings, Policy};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use pgrx::pg_sys;
@@ -48,9 +47,6 @@ static PASSWORD_CHANGE_REQUIRES: GucSetting<PasswordChange> =
 static AUTOCONFIRM: GucSetting<bool> = GucSetting::<bool>::new(true);
 static SIGN_UP: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ANONYMOUS_SIGN_INS: GucSetting<bool> = GucSetting::<bool>::new(false);
-static BEFORE_SIGN_UP_HOOK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
-static CUSTOM_CLAIMS_HOOK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
-static EVENT_HOOK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static ONE_TIME_CODE_TTL: GucSetting<i32> = GucSetting::<i32>::new(600);
 static ONE_TIME_LINK_TTL: GucSetting<i32> = GucSetting::<i32>::new(3600);
 static MASTER_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -74,7 +70,6 @@ pub(crate) fn define() {
     define_claims();
     define_sign_up();
     define_audit();
-    define_hooks();
     string(
         c"pg_gatehouse.client_address_header",
         c"Request header in which the HTTP front tells the client's address; empty for the connection's own.",
@@ -281,24 +276,6 @@ fn define_audit() {
     );
 }
 
-fn define_hooks() {
-    hook(
-        c"pg_gatehouse.before_sign_up_hook",
-        c"Function (user jsonb) returns jsonb that is asked before a user is made.",
-        &BEFORE_SIGN_UP_HOOK,
-    );
-    hook(
-        c"pg_gatehouse.custom_claims_hook",
-        c"Function (claims jsonb) returns jsonb that adds claims to access tokens.",
-        &CUSTOM_CLAIMS_HOOK,
-    );
-    hook(
-        c"pg_gatehouse.event_hook",
-        c"Function (event jsonb) returns void that is told of what has happened, in its transaction.",
-        &EVENT_HOOK,
-    );
-}
-
 fn define_claims() {
     claim(c"pg_gatehouse.tenant_claim", c"Path of the claim that names the active tenant.", &TENANT_CLAIM);
     claim(c"pg_gatehouse.role_claim", c"Path of the claim that names the database role.", &ROLE_CLAIM);
@@ -355,40 +332,6 @@ fn claim(name: &'static CStr, about: &'static CStr, setting: &'static GucSetting
             None,
         );
     }
-}
-
-fn hook(name: &'static CStr, about: &'static CStr, setting: &'static GucSetting<Option<CString>>) {
-    // SAFETY: the hook only reads the new value.
-    unsafe {
-        GucRegistry::define_string_guc_with_hooks(
-            name,
-            about,
-            c"schema.function in lower case; empty for none. It runs as its owner, and what goes wrong in it fails the request.",
-            setting,
-            GucContext::Suset,
-            GucFlags::default(),
-            Some(check_function),
-            None,
-            None,
-        );
-    }
-}
-
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn check_function(
-    new: *mut *mut std::ffi::c_char,
-    _extra: *mut *mut std::ffi::c_void,
-    _source: pg_sys::GucSource::Type,
-) -> bool {
-    // SAFETY: PostgreSQL gives a NUL-terminated string or none.
-    let function = unsafe { if (*new).is_null() { c"" } else { CStr::from_ptr(*new) } };
-    let why = match function.to_str() {
-        Ok(text) if text.is_empty() || FunctionName::parse(text).is_ok() => return true,
-        _ => c"A hook is named schema.function, both in lower case and without quotes; empty for none.",
-    };
-    // SAFETY: the global takes a string of the current memory context and is used at once.
-    unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(why.as_ptr()) };
-    false
 }
 
 #[pgrx::pg_guard]
@@ -471,21 +414,6 @@ pub(crate) fn next_master_key_file() -> String {
 /// Where claims are found.
 pub(crate) fn claim_paths() -> ClaimPaths {
     ClaimPaths::from_settings(&text(&TENANT_CLAIM), &text(&ROLE_CLAIM), &text(&PERMISSIONS_CLAIM))
-}
-
-/// Function asked before a user is made; empty for none.
-pub(crate) fn before_sign_up_hook() -> String {
-    text(&BEFORE_SIGN_UP_HOOK)
-}
-
-/// Function that adds claims; empty for none.
-pub(crate) fn custom_claims_hook() -> String {
-    text(&CUSTOM_CLAIMS_HOOK)
-}
-
-/// Function that is told of events; empty for none.
-pub(crate) fn event_hook() -> String {
-    text(&EVENT_HOOK)
 }
 
 /// Whether audit events are told in the log.

@@ -91,6 +91,15 @@ def bob(owner):
 
 
 @pytest.fixture(scope="session")
+def auth():
+    """The auth API over a database of its own."""
+    from auth_api import serving
+
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
 def mint(owner):
     """Signs any claims with the active key."""
 
@@ -99,3 +108,11 @@ def mint(owner):
         return owner.execute("select auth.mint_token(%s)", [psycopg.types.json.Jsonb(claims)]).fetchone()[0]
 
     return mint
+
+
+@pytest.fixture(scope="session")
+def client_fronts():
+    from client_fronts import fronts  # it needs the environment that pytest_configure reads
+
+    with fronts() as running:
+        yield running

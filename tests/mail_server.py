@@ -6,11 +6,13 @@ import datetime
 import email
 import email.policy
 import ipaddress
-import os
+import socket
 import ssl
+import subprocess
 import uuid
 
 import data_api
+import psycopg.types.json
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 from conftest import connect, uri
@@ -37,7 +39,7 @@ class Server(Controller):
     def login(self, server, session, envelope, mechanism, data):
         user, password = data.login.decode(), data.password.decode()
         self.logins.append((mechanism, session.ssl is not None, user))
-        return AuthResult(success=(user, password) == (USER, PASSWORD), handled=True)
+        return AuthResult(success=(user, password) == (USER, PASSWORD), handled=False)
 
     async def handle_DATA(self, server, session, envelope):
         self.attempts += 1
@@ -139,7 +141,6 @@ class Outbox:
         to = to or f"{uuid.uuid4().hex[:12]}@example.com"
         data = {"token": "token-" + uuid.uuid4().hex, "code": "123456", "options": {}, **data}
         query = "select auth.enqueue_mail(%s, %s, %s, %s)"
-        import psycopg.types.json
         return self.owner.execute(query, [kind, to, tenant, psycopg.types.json.Jsonb(data)]).fetchone()[0], to
 
     def row(self, mail_id):
@@ -176,15 +177,17 @@ def outbox(owner):
             connection.execute("create extension pg_gatehouse")
             connection.execute("select auth.rotate_signing_key()")
             connection.execute("update auth.throttle_limit set attempts = null; delete from auth.throttle_delay")
-            yield Outbox(name, connection)
+            made = Outbox(name, connection)
+            # The first mail of a database makes the key that mails are sealed under.
+            made.write()
+            made.empty()
+            yield made
     finally:
         owner.execute(f"drop database {name} with (force)")
 
 
 def ended_front(**settings):
     """What a front says that does not start."""
-    import subprocess
-
     settings = {"SERVER_PORT": data_api.free_port(), "GATEHOUSE_SERVICE_DB_URI": uri("SERVICE_AUTHENTICATOR"), **settings}
     done = subprocess.run([data_api.binary(), "serve"], env=data_api.environment(**settings), capture_output=True, text=True, timeout=30)
     assert done.returncode != 0
@@ -193,8 +196,6 @@ def ended_front(**settings):
 
 def own_address():
     """An address of this machine that is not loopback; None where there is none."""
-    import socket
-
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))
         address = probe.getsockname()[0]

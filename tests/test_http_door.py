@@ -41,7 +41,10 @@ def test_a_forged_header_is_nobodys_address(owner):
 def test_a_trusted_proxys_word_counts_as_far_as_it_is_trusted(owner):
     with serve(GATEHOUSE_TRUSTED_PROXIES="127.0.0.0/8,10.0.0.0/8") as client:
         told = {"X-Forwarded-For": "198.51.100.9, 203.0.113.5, 10.0.0.7", "Forwarded": "for=192.0.2.1"}
-        assert address_of(owner, session_of(client, ALICE, PASSWORDS[ALICE], **told)) == "203.0.113.5"
+        session = session_of(client, ALICE, PASSWORDS[ALICE], **told)
+        assert address_of(owner, session) == "203.0.113.5"
+        mine = client.get("/auth/v1/sessions", headers={"Authorization": f"Bearer {session['access_token']}"})
+        assert "203.0.113.5" in [shown["ip"] for shown in mine.json()]
     with serve(GATEHOUSE_TRUSTED_PROXIES="127.0.0.1", GATEHOUSE_FORWARDING_HEADER="forwarded") as client:
         told = {"X-Forwarded-For": "198.51.100.9", "Forwarded": 'for="[2001:db8::5]:80";proto=https'}
         assert address_of(owner, session_of(client, ALICE, PASSWORDS[ALICE], **told)) == "2001:db8::5"
@@ -214,7 +217,7 @@ def test_a_request_has_one_name_everywhere(tmp_path):
         assert all(uuid.UUID(name).version == 7 for name in (*fresh, odd.headers["x-request-id"]))
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line for line in lines if line.get("fields", {}).get("id") == "my-request-1" or line.get("span", {}).get("id") == "my-request-1"]
-    assert re.search(r'gatehouse_http_request_duration_seconds_count\{api="data"\} [1-9]', metrics)
+    assert re.search(r'gatehouse_http_request_duration_seconds_count\{api="data",status="4xx"\} [1-9]', metrics)
     assert re.search(r"gatehouse_http_requests_under_way [01]\n", metrics) and re.search(r"gatehouse_http_connections [1-9]", metrics)
 
 

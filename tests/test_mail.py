@@ -3,13 +3,12 @@
 import asyncio
 import concurrent.futures
 import contextlib
-import os
+import html
 import re
 import signal
 import urllib.parse
 
 import mail_server
-import psycopg
 import pytest
 from conftest import connect
 from data_api import free_port, until
@@ -57,7 +56,6 @@ def test_a_mail_has_sender_recipient_text_html_and_the_headers_of_an_automatic_o
     assert message["Date"].datetime.year >= 2026 and message["Subject"] == "Reset your password for Acme Inc."
     link = "https://auth.example/auth/v1/verify?token=t-1&type=recovery&redirect_to=https%3A%2F%2Fapp.example%2Fnew%3Fa%3Db"
     assert link in text_of(message) and "987654" in text_of(message) and "987654" in html_of(message)
-    import html
     assert link in html.unescape(html_of(message))
 
 
@@ -362,7 +360,7 @@ def test_no_name_adds_a_header_a_recipient_or_a_command(outbox):
     assert names == ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
     [message] = server.parsed()
     assert message["Bcc"] is None and message["Subject"].startswith("Invitation to x Bcc: eve@example.com <script>")
-    assert not re.search(rb"(?m)^(Bcc|MAIL FROM)", raw.replace(b"\r\n", b"\n"))
+    assert b"\r\nBcc" not in raw and b"\r\n.\r\n" not in raw
 
 
 def test_no_name_adds_html(outbox):
@@ -370,9 +368,9 @@ def test_no_name_adds_html(outbox):
         name = "</h1><a href=\"https://evil.example\">Click</a><img src=x onerror=alert(1)>"
         mail_id, _ = outbox.write("invitation", tenant_name=name, role=name, invited_by=name)
         until(lambda: outbox.state(mail_id) == "sent")
-    html = html_of(server.parsed()[0])
-    assert "<img" not in html and "evil.example\"" not in html and html.count("<a ") == 2
-    assert "&lt;img src=x onerror=alert(1)&gt;" in html
+    shown = html_of(server.parsed()[0])
+    assert "<img" not in shown and "evil.example\"" not in shown and shown.count("<a ") == 2
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
 
 
 @pytest.mark.parametrize("to", ["a@example.com\r\nRCPT TO:<b@example.com>", "a@example.com>\r\nBcc: <b@example.com", "a b@example.com"])
@@ -405,7 +403,7 @@ def test_a_tenant_has_its_own_sender_and_site(outbox):
         until(lambda: len(server.mails) == 3)
     mails = {message["To"]: message for message in server.parsed()}
     own, ours, signed_up = (mails[f"{name}@example.com"] for name in ("one", "two", "three"))
-    assert own["From"] == "Initech Support <support@initech.example>" or own["From"] == "\"Initech Support\" <support@initech.example>"
+    assert own["From"].replace("\"", "") == "Initech Support <support@initech.example>"
     assert "https://initech.example" in text_of(own) and own["Subject"] == "You have an account at Initech Support already"
     assert "no-reply@acme.example" in ours["From"] and "https://app.example" in text_of(ours)
     assert "support@initech.example" in signed_up["From"] and "https://auth.example/auth/v1/verify?token=" in text_of(signed_up)

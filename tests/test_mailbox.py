@@ -1,14 +1,14 @@
 """The mailbox for development: what it shows, and to whom."""
 
+import os
 import re
+import smtplib
 import socket
 
 import httpx
 import mail_server
 import pytest
 from data_api import until
-
-PAGE = re.compile(r"https?://\S+")
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,6 @@ def test_without_it_there_are_no_such_pages(outbox):
 
 def test_its_smtp_server_is_on_loopback_and_takes_any_mail(front):
     """What a program other than the front would say to it."""
-    import smtplib
-
     pid = front.process.pid
     inodes = {re.search(r"\d+", link)[0] for link in links_of(pid) if link.startswith("socket:")}
     rows = [line.split() for line in open(f"/proc/{pid}/net/tcp").readlines()[1:]]
@@ -133,6 +131,4 @@ def test_its_smtp_server_is_on_loopback_and_takes_any_mail(front):
 
 
 def links_of(pid):
-    import os
-
     return [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]

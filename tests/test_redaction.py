@@ -18,7 +18,7 @@ SETTINGS = [
     "pg_stat_statements.track_utility = on", "track_activity_query_size = 16384", "pg_gatehouse.bcrypt_cost = 10",
 ]
 # What these are given is meant for the audit, which the log shows, or for the eye.
-TOLD = {"record_event", "refuse_refresh", "otp_refusal", "factor_refusal", "admin_end_sessions", "note_event", "revoke_session_always", "test_panic", "test_index_panic", "install_pgjwt_shims"}
+TOLD = {"record_event", "refuse_refresh", "otp_refusal", "exchange_refusal", "factor_refusal", "admin_end_sessions", "note_event", "revoke_session_always", "test_panic", "test_index_panic", "install_pgjwt_shims"}
 
 
 def names(table):
@@ -128,7 +128,7 @@ def test_a_function_that_takes_a_secret_is_known_without_its_schema_too(owner):
     """A new function belongs in crates/core/src/redact/names.rs."""
     rows = owner.execute("""
         select proname, proargnames from pg_proc
-         where pronamespace = 'auth'::regnamespace and proargnames && array['password', 'token', 'code', 'key', 'secret', 'api_key', 'refresh_token', 'hash', 'recovery_code']
+         where pronamespace = 'auth'::regnamespace and proargnames && array['password', 'token', 'code', 'key', 'secret', 'api_key', 'refresh_token', 'hash', 'recovery_code', 'auth_code', 'code_verifier', 'verifier', 'password_hash']
            and not proname = any (%s)""", [list(names("HARMLESS"))]).fetchall()
     assert rows
     assert {name for name, _ in rows} - names("SECRET") - {"audit_hash", "audit_mark"} == set()

@@ -93,29 +93,36 @@ fn clients_are(role: pg_sys::Oid) -> bool {
     }
 }
 
-/// Whom the session's statements run as, to be put back.
+/// What the session's statements run as and under, to be put back.
 pub(super) struct Caller {
     user: pg_sys::Oid,
     context: i32,
+    settings: i32,
 }
 
 impl Caller {
-    pub(super) fn remember() -> Self {
-        let mut caller = Self { user: pg_sys::InvalidOid, context: 0 };
-        // SAFETY: fills both in.
-        unsafe { pg_sys::GetUserIdAndSecContext(&raw mut caller.user, &raw mut caller.context) };
+    /// Becomes the owner as PostgreSQL does it for the functions of an index: no `set role` leads out
+    /// of it, and nothing is left for later to run as whoever called: no deferred trigger, no
+    /// temporary object.
+    pub(super) fn become_owner(owner: pg_sys::Oid) -> Self {
+        let mut caller = Self { user: pg_sys::InvalidOid, context: 0, settings: 0 };
+        let confined = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+        // SAFETY: put back by `come_back`, or by PostgreSQL when the transaction or savepoint ends.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&raw mut caller.user, &raw mut caller.context);
+            pg_sys::SetUserIdAndSecContext(owner, caller.context | confined.cast_signed());
+            caller.settings = pg_sys::NewGUCNestLevel();
+        }
         caller
     }
 
-    /// As a security definer function does it: no `set role` leads out of it.
-    pub(super) fn become_owner(&self, owner: pg_sys::Oid) {
-        let context = self.context | pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();
-        // SAFETY: put back by `come_back`, or by PostgreSQL when the transaction or savepoint ends.
-        unsafe { pg_sys::SetUserIdAndSecContext(owner, context) };
-    }
-
-    pub(super) fn come_back(&self) {
-        // SAFETY: what was there before.
-        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+    /// Also takes back what settings were changed: our functions go on, with their owner's rights,
+    /// and must not do so under a `search_path` of the hook's.
+    pub(super) fn come_back(self) {
+        // SAFETY: what was there before; the level is the one that was begun.
+        unsafe {
+            pg_sys::AtEOXact_GUC(false, self.settings);
+            pg_sys::SetUserIdAndSecContext(self.user, self.context);
+        }
     }
 }

@@ -186,17 +186,17 @@ pub(crate) fn find<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a
     names.try_fold(first, |value, name| value.get(name))
 }
 
+/// The first path that is there counts, also when it says null: a token of this database whose
+/// tenant is withheld (a second factor is due) must not get one from `app_metadata`.
 fn first<T>(
     object: &Map<String, Value>,
     paths: &[String],
     read: fn(&Map<String, Value>, &str) -> Result<Option<T>>,
 ) -> Result<Option<T>> {
-    for path in paths {
-        if let Some(found) = read(object, path)? {
-            return Ok(Some(found));
-        }
+    match paths.iter().find(|path| find(object, path).is_some()) {
+        Some(path) => read(object, path),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 pub(crate) fn text(object: &Map<String, Value>, path: &str) -> Result<Option<String>> {
@@ -264,6 +264,15 @@ mod tests {
         assert_eq!(read(&both).tenant_id.unwrap().to_string(), ACME);
         let nested = format!(r#"{{"app_metadata":{{"tenant_id":"{ACME}"}}}}"#);
         assert_eq!(read(&nested).tenant_id.unwrap().to_string(), ACME);
+    }
+
+    #[test]
+    fn a_tenant_that_is_withheld_is_not_found_elsewhere() {
+        let json = format!(
+            r#"{{"tenant_id":null,"permissions":[],"app_metadata":{{"tenant_id":"{ACME}","permissions":["*:*"]}}}}"#
+        );
+        let claims = read(&json);
+        assert_eq!((claims.tenant_id, claims.permissions), (None, vec![]));
     }
 
     #[test]

@@ -6,10 +6,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, EXAMPLE, LogFormat, Sources};
-use crate::server;
+use crate::config::{Config, EXAMPLE, Sources};
+use crate::{log, server};
 
 /// The HTTP front of `pg_gatehouse`: a REST API over the database, and its sign-in.
 ///
@@ -75,12 +74,7 @@ fn execute(cli: &Cli, path: Option<&str>) -> Result<ExitCode, String> {
     if cli.ready {
         return Ok(ready::ask(&config));
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Json => log.json().init(),
-        LogFormat::Text => log.init(),
-    }
+    let _log = log::begin(config.log_format)?;
     if cli.dump_schema {
         return server::dump_schema(sources, config)
             .map(|json| print(&json))

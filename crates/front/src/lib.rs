@@ -18,9 +18,12 @@ mod data;
 mod door;
 mod error;
 mod health;
+mod log;
 mod mail;
 mod metrics;
 mod openapi;
+#[cfg(feature = "otel")]
+mod otel;
 mod pages;
 mod pg;
 mod plan;

@@ -1,24 +1,26 @@
 //! The life of the process: bind, keep what is known of the database, serve, stop gracefully.
 
+mod activity;
 mod connection;
 mod crowd;
+mod files;
 mod listener;
 mod tls;
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use activity::Patience;
 use connection::Serving;
 use crowd::Crowd;
 use hyper_util::server::graceful::GracefulShutdown;
-use listener::{Listener, Stream, bind};
+use listener::{Listener, bind};
 use tls::{Tls, TlsError};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::app::App;
@@ -31,6 +33,8 @@ use crate::{mail, pg, router};
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after an accept that failed, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often is looked for who has been silent for too long.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the process ends with a failure.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +86,8 @@ async fn serve(sources: Sources, config: Config) -> Result<(), ServeError> {
         Some(listen) => Some(bind(listen, "PGRST_ADMIN_SERVER_PORT").await?),
         None => None,
     };
-    let http = config.http.clone();
+    let mut http = config.http.clone();
+    http.limits.connections = files::room_for(http.limits.connections);
     let tls = http.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     let app = Arc::new(App::new(sources, config)?);
     let (stop, stopped) = watch::channel(false);
@@ -142,30 +147,10 @@ async fn stop_signal() -> io::Result<()> {
 async fn accept(listener: Listener, serving: Serving, mut stopped: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
     let crowd = Crowd::new(serving.limits.connections, serving.limits.connections_per_address);
-    loop {
-        let accepted = tokio::select! {
-            accepted = next(&listener, &crowd) => accepted,
-            _ = stopped.changed() => break,
-        };
-        match accepted {
-            Ok((stream, peer, permit)) => {
-                // A proxy's connections are those of many clients.
-                let is_proxy = serving.app.as_ref().is_some_and(|app| app.door().is_proxy(peer));
-                let Some(place) = crowd.enter(permit, peer.filter(|_| !is_proxy)) else {
-                    serving.refused();
-                    continue;
-                };
-                let (serving, watcher) = (serving.clone(), graceful.watcher());
-                tokio::spawn(async move {
-                    serving.serve(stream, peer, watcher).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
+    tokio::select! {
+        () = let_in(&listener, &crowd, &serving, &graceful) => {}
+        () = send_away(&crowd, &serving) => {}
+        _ = stopped.changed() => {}
     }
     drop(listener);
     if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
@@ -173,12 +158,33 @@ async fn accept(listener: Listener, serving: Serving, mut stopped: watch::Receiv
     }
 }
 
-/// The next connection, once there is room for it.
-async fn next(
-    listener: &Listener,
-    crowd: &Crowd,
-) -> io::Result<(Stream, Option<IpAddr>, OwnedSemaphorePermit)> {
-    let permit = crowd.room().await.ok_or_else(|| io::Error::from(io::ErrorKind::Other))?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
+async fn let_in(listener: &Listener, crowd: &Crowd, serving: &Serving, graceful: &GracefulShutdown) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // A proxy's connections are those of many clients.
+                let is_proxy = serving.app.as_ref().is_some_and(|app| app.door().is_proxy(peer));
+                match crowd.enter(peer.filter(|_| !is_proxy)).await {
+                    Some(place) => {
+                        tokio::spawn(serving.clone().serve(stream, peer, place, graceful.watcher()));
+                    }
+                    None => serving.refused(),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                crowd.make_room();
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Looks again and again for who has been silent for too long.
+async fn send_away(crowd: &Crowd, serving: &Serving) {
+    let patience = Patience { in_head: serving.limits.head_timeout, idle: serving.limits.idle_timeout };
+    loop {
+        sleep(LOOK).await;
+        crowd.tidy(patience);
+    }
 }

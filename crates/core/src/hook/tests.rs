@@ -65,7 +65,10 @@ fn every_claim_of_a_token_but_user_metadata_is_reserved() {
 #[test]
 fn a_name_that_a_claim_path_finds_changes_nothing_either() {
     let tenant = "e7cbd91e-47d8-4a80-a9ba-f3a9e48a56cf";
-    assert_eq!(added(json!({"app_metadata.tenant_id": tenant})), Err(Fault::ChangesAccess));
+    let mut bare = claims();
+    bare.remove("tenant_id");
+    let literal = json!({"app_metadata.tenant_id": tenant});
+    assert_eq!(add_claims(&bare, Some(literal), &ClaimPaths::default()), Err(Fault::ChangesAccess));
     let paths = ClaimPaths::from_settings("org.id", "org.role", "org.scope");
     for org in [json!({"id": tenant}), json!({"role": "service_role"}), json!({"scope": "*:*"})] {
         assert_eq!(add_claims(&claims(), Some(json!({"org": org})), &paths), Err(Fault::ChangesAccess));

@@ -5,8 +5,9 @@
 
 /// Functions of schema `auth` that take and give nothing secret: policies and views are full of
 /// them, and what they are compared with may stay in the log.
-const HARMLESS: [&str; 26] = [
+const HARMLESS: [&str; 28] = [
     "aal",
+    "admin_list_events",
     "claims",
     "deny",
     "email",
@@ -23,6 +24,7 @@ const HARMLESS: [&str; 26] = [
     "my_sessions",
     "my_tenants",
     "protect",
+    "public_settings",
     "request_ip",
     "role",
     "seal_audit",
@@ -35,12 +37,13 @@ const HARMLESS: [&str; 26] = [
 ];
 
 /// Functions that take or give secrets, for calls without the schema in front.
-pub const SECRET: [&str; 94] = [
+pub const SECRET: [&str; 102] = [
     "accept_invitation",
     "account_of",
     "address_subject",
     "admin_check",
     "admin_create_user",
+    "admin_generate_link",
     "admin_update_user",
     "authenticate",
     "challenge_factor",
@@ -48,6 +51,7 @@ pub const SECRET: [&str; 94] = [
     "check_password",
     "check_password_for",
     "check_password_of_length",
+    "code_challenge_met",
     "code_hash",
     "code_matches",
     "confirm_email",
@@ -55,6 +59,8 @@ pub const SECRET: [&str; 94] = [
     "describe_api_key",
     "enqueue_mail",
     "enroll_totp",
+    "exchange_code",
+    "follow_link",
     "follow_refresh_chain",
     "generate_recovery_codes",
     "generate_signing_key",
@@ -71,6 +77,7 @@ pub const SECRET: [&str; 94] = [
     "jwt_sign",
     "jwt_verify",
     "keyed_hash",
+    "let_in",
     "link_identity",
     "mail_token",
     "make_api_key",
@@ -84,6 +91,7 @@ pub const SECRET: [&str; 94] = [
     "new_refresh_token",
     "new_totp",
     "next_refresh_token",
+    "open_link",
     "open_session",
     "password_needs_rehash",
     "password_refusal",
@@ -112,11 +120,13 @@ pub const SECRET: [&str; 94] = [
     "sign_in",
     "sign_in_external",
     "sign_up",
+    "sign_up_unconfirmed",
     "spend_one_time_token",
     "spend_reauthentication",
     "switch_tenant",
     "test_totp_code",
     "trust_issuer",
+    "unconfirmed_user",
     "unenroll_factor",
     "unseal",
     "update_jwks",

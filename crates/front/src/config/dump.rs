@@ -33,7 +33,7 @@ impl Config {
     }
 
     fn database_entries(&self) -> Vec<(&'static str, String)> {
-        let seconds = |duration: std::time::Duration| duration.as_secs().to_string();
+        let seconds = |duration: Duration| duration.as_secs().to_string();
         vec![
             ("db-aggregates-enabled", self.aggregates.to_string()),
             ("db-anon-role", quoted(self.anon_role.as_deref().unwrap_or_default())),
@@ -107,6 +107,7 @@ impl Config {
             ("gatehouse-head-timeout", seconds(limits.head_timeout)),
             ("gatehouse-hsts", seconds(self.http.hsts)),
             ("gatehouse-http2-cleartext", self.http.http2_cleartext.to_string()),
+            ("gatehouse-idle-timeout", seconds(limits.idle_timeout)),
             (
                 "gatehouse-log-format",
                 quoted(if self.log_format == LogFormat::Json { "json" } else { "text" }),

@@ -31,10 +31,12 @@ pub(crate) struct Limits {
     pub(crate) headers: usize,
     /// Bytes of a body of the data API.
     pub(crate) body: usize,
-    /// For the head of a request, and between requests.
+    /// For the head of a request from its first byte, for the first head also from the connection's start.
     pub(crate) head_timeout: Duration,
     /// For the whole body of a request.
     pub(crate) body_timeout: Duration,
+    /// Between requests.
+    pub(crate) idle_timeout: Duration,
     /// For a client that reads nothing of its answer.
     pub(crate) write_timeout: Duration,
     /// From the request's head to the answer's; `None` leaves it to the database.
@@ -95,6 +97,7 @@ fn limits(reader: &Reader<'_>) -> Result<Limits, ConfigError> {
         headers: reader.number("GATEHOUSE_MAX_HEADERS", 100, 16..=1_000)?,
         body: reader.number("GATEHOUSE_MAX_BODY", 16_777_216, 1_024..=1_073_741_824)?,
         head_timeout: seconds(reader, "GATEHOUSE_HEAD_TIMEOUT", 30, 1, 3_600)?,
+        idle_timeout: seconds(reader, "GATEHOUSE_IDLE_TIMEOUT", 75, 1, 86_400)?,
         body_timeout: seconds(reader, "GATEHOUSE_BODY_TIMEOUT", 30, 1, 3_600)?,
         write_timeout: seconds(reader, "GATEHOUSE_WRITE_TIMEOUT", 30, 1, 3_600)?,
         request_timeout: Some(request_timeout).filter(|timeout| !timeout.is_zero()),

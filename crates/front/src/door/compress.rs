@@ -18,15 +18,43 @@ use hyper::body::Body as _;
 /// Bytes below which it is not worth it.
 const LEAST: u64 = 1_400;
 /// Bytes above which other requests would have to wait for it on this thread.
-const MOST_AT_ONCE: usize = 256 * 1024;
+const MOST_AT_ONCE: usize = 64 * 1024;
 /// Half the work of the default level for a few percent of size.
 const LEVEL: u32 = 4;
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
-/// Whether the client takes gzip and the request gives nobody else a say.
-pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    !headers.contains_key(header::COOKIE) && accepted.flat_map(|value| value.split(',')).any(takes_gzip)
+/// What a request says about the packing of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// Nobody else has a say in it, and the client takes gzip.
+    Gzip,
+    /// The client takes none.
+    Plain,
+    /// It must not depend on what the client takes.
+    Never,
+}
+
+impl Packing {
+    pub(super) fn of(enabled: bool, headers: &HeaderMap) -> Self {
+        let accepted =
+            headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        if !enabled || headers.contains_key(header::COOKIE) {
+            Self::Never
+        } else if accepted.flat_map(|value| value.split(',')).any(takes_gzip) {
+            Self::Gzip
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// The answer, compressed if that is wanted, worth it and safe.
+    pub(super) async fn pack(self, mut answer: Response) -> Response {
+        if self == Self::Never || !may_be_compressed(&answer) {
+            return answer;
+        }
+        answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        if self == Self::Plain { answer } else { compress(answer).await }
+    }
 }
 
 fn takes_gzip(coding: &str) -> bool {
@@ -36,12 +64,7 @@ fn takes_gzip(coding: &str) -> bool {
     is_gzip && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
 }
 
-/// The answer, compressed if that is worth it and safe.
-pub(super) async fn compress(mut response: Response) -> Response {
-    if !may_be_compressed(&response) {
-        return response;
-    }
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+async fn compress(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(collected) = body.collect().await else { return Response::from_parts(parts, Body::empty()) };
     let plain = collected.to_bytes();
@@ -54,12 +77,23 @@ pub(super) async fn compress(mut response: Response) -> Response {
     let Some(compressed) = compressed else { return Response::from_parts(parts, plain.into()) };
     parts.headers.insert(header::CONTENT_ENCODING, GZIP);
     parts.headers.remove(header::CONTENT_LENGTH);
+    weaken(&mut parts.headers);
     Response::from_parts(parts, compressed.into())
+}
+
+/// A strong validator is for one sequence of bytes (RFC 9110 §8.8.1), and these are others.
+fn weaken(headers: &mut HeaderMap) {
+    let Some(tag) = headers.get(header::ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/")) else {
+        return;
+    };
+    if let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()) {
+        headers.insert(header::ETAG, weak);
+    }
 }
 
 fn may_be_compressed(response: &Response) -> bool {
     let headers = response.headers();
-    let is_stored = headers.get(header::CACHE_CONTROL).is_none_or(|value| value != "no-store");
+    let is_stored = headers.get_all(header::CACHE_CONTROL).iter().all(may_be_changed);
     let is_text = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_text);
     // A body whose length is not known is not ours to hold back, and HEAD has none.
     let size = response.body().size_hint().exact().unwrap_or(0);
@@ -69,6 +103,14 @@ fn may_be_compressed(response: &Response) -> bool {
         && response.status() != StatusCode::NOT_MODIFIED
         && !headers.contains_key(header::CONTENT_ENCODING)
         && !headers.contains_key(header::SET_COOKIE)
+}
+
+/// Unless the answer is not to be stored or not to be transformed (RFC 9111 §5.2.2).
+fn may_be_changed(control: &HeaderValue) -> bool {
+    let directives = control.to_str().unwrap_or("no-store").split(',').map(str::trim);
+    directives
+        .into_iter()
+        .all(|one| !one.eq_ignore_ascii_case("no-store") && !one.eq_ignore_ascii_case("no-transform"))
 }
 
 /// What is not compressed already.
@@ -91,7 +133,7 @@ mod tests {
     use axum::response::Response;
     use http_body_util::BodyExt;
 
-    use super::{compress, is_wanted};
+    use super::Packing;
 
     fn request(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
@@ -106,7 +148,7 @@ mod tests {
 
     fn compressed(response: Response) -> (Response<()>, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let (parts, body) = runtime.block_on(compress(response)).into_parts();
+        let (parts, body) = runtime.block_on(Packing::Gzip.pack(response)).into_parts();
         let body = runtime.block_on(body.collect()).unwrap().to_bytes();
         (Response::from_parts(parts, ()), body.to_vec())
     }
@@ -116,9 +158,12 @@ mod tests {
         for (value, wanted) in
             [("gzip", true), ("br, GZIP;q=0.5", true), ("gzip;q=0", false), ("br", false), ("", false)]
         {
-            assert_eq!(is_wanted(&request(&[(header::ACCEPT_ENCODING, value)])), wanted, "{value}");
+            let packing = Packing::of(true, &request(&[(header::ACCEPT_ENCODING, value)]));
+            assert_eq!(packing, if wanted { Packing::Gzip } else { Packing::Plain }, "{value}");
         }
-        assert!(!is_wanted(&request(&[(header::ACCEPT_ENCODING, "gzip"), (header::COOKIE, "a=b")])));
+        let with_cookie = request(&[(header::ACCEPT_ENCODING, "gzip"), (header::COOKIE, "a=b")]);
+        assert_eq!(Packing::of(true, &with_cookie), Packing::Never);
+        assert_eq!(Packing::of(false, &request(&[(header::ACCEPT_ENCODING, "gzip")])), Packing::Never);
     }
 
     #[test]
@@ -136,6 +181,8 @@ mod tests {
         for response in [
             answer(&[], 100),
             answer(&[(header::CACHE_CONTROL, "no-store")], 10_000),
+            answer(&[(header::CACHE_CONTROL, "private, No-Store")], 10_000),
+            answer(&[(header::CACHE_CONTROL, "no-transform")], 10_000),
             answer(&[(header::SET_COOKIE, "a=b")], 10_000),
             answer(&[(header::CONTENT_TYPE, "image/png")], 10_000),
             answer(&[(header::CONTENT_ENCODING, "br")], 10_000),
@@ -144,5 +191,17 @@ mod tests {
             assert_ne!(parts.headers().get("content-encoding"), Some(&HeaderValue::from_static("gzip")));
             assert!(body.iter().all(|&byte| byte == b'a'));
         }
+    }
+
+    #[test]
+    fn other_bytes_have_no_strong_validator_and_caches_keep_both() {
+        let tag = |tag| compressed(answer(&[(header::ETAG, tag)], 10_000)).0.headers()["etag"].clone();
+        assert_eq!((tag("\"a\""), tag("W/\"a\"")), ("W/\"a\"".parse().unwrap(), "W/\"a\"".parse().unwrap()));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let plain = runtime.block_on(Packing::Plain.pack(answer(&[(header::ETAG, "\"a\"")], 10_000)));
+        assert_eq!(
+            (&plain.headers()["vary"], &plain.headers()["etag"]),
+            (&"Accept-Encoding".parse().unwrap(), &"\"a\"".parse().unwrap())
+        );
     }
 }

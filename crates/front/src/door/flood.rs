@@ -48,7 +48,8 @@ impl Flood {
     }
 }
 
-fn network(address: IpAddr) -> u128 {
+/// An address, of IPv6 the network of one customer.
+pub(crate) fn network(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits() >> (u128::BITS - V6_PREFIX) << (u128::BITS - V6_PREFIX),

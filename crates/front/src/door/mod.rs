@@ -4,6 +4,7 @@
 mod address;
 mod compress;
 mod flood;
+mod host;
 mod protect;
 mod request_id;
 
@@ -13,20 +14,25 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Version, header};
 use axum::response::Response;
 use flood::Flood;
 use tokio::time::timeout;
 use tower_service::Service;
 
+pub(crate) use flood::network;
+
 use crate::app::App;
-use crate::config::Http;
+use crate::config::{Config, Http};
 use crate::error::Error;
-use crate::{auth, response};
+use crate::{auth, pages, response};
 
 /// What the database reads the client's address from: `pg_gatehouse.client_address_header`.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-gatehouse-client-address");
-const AUTH_API: &str = "/auth/";
+const AUTH_API: &str = "/auth/v1/";
+/// Where the auth API and the pages are, and what is for developers.
+const AUTH: &str = "/auth/";
+const DEVELOPERS: &str = "/dev/";
 
 /// The limits that need a memory, and what of the configuration is ready-made.
 #[derive(Debug)]
@@ -46,8 +52,8 @@ pub(crate) struct Origin {
 
 impl Door {
     pub(crate) fn new(http: &Http) -> Self {
-        let hsts =
-            (!http.hsts.is_zero()).then(|| format!("max-age={}; includeSubDomains", http.hsts.as_secs()));
+        // Of other hosts below this one nothing is known here.
+        let hsts = (!http.hsts.is_zero()).then(|| format!("max-age={}", http.hsts.as_secs()));
         Self {
             auth_flood: http.auth_rate.map(Flood::new),
             flood: http.rate.map(Flood::new),
@@ -73,21 +79,25 @@ impl Door {
 
     /// `Err`: how long the client is to wait.
     fn admit(&self, client: Option<IpAddr>, path: &str) -> Result<(), Duration> {
-        let auth = self.auth_flood.as_ref().filter(|_| path.starts_with(AUTH_API));
+        let auth = self.auth_flood.as_ref().filter(|_| path.starts_with(AUTH));
         auth.into_iter().chain(&self.flood).try_for_each(|flood| flood.admit(client))
     }
 }
 
-/// How the API that is asked says no.
+/// How whatever is asked says no.
 #[derive(Clone, Copy, Debug)]
-enum Form {
+enum Form<'a> {
     Auth(auth::ApiVersion),
     Data,
+    Page(&'a Config),
 }
 
-impl Form {
-    fn of(request: &Request<Body>) -> Self {
-        if request.uri().path().starts_with(AUTH_API) {
+impl<'a> Form<'a> {
+    fn of(request: &Request<Body>, config: &'a Config) -> Self {
+        let path = request.uri().path();
+        if config.pages.enabled && path.starts_with(AUTH) && !path.starts_with(AUTH_API) {
+            Self::Page(config)
+        } else if path.starts_with(AUTH) {
             Self::Auth(auth::ApiVersion::parse(request.headers()))
         } else {
             Self::Data
@@ -98,6 +108,7 @@ impl Form {
         match self {
             Self::Auth(version) => auth::refuse(version, error),
             Self::Data => error.respond(true),
+            Self::Page(config) => pages::refuse(config, error),
         }
     }
 }
@@ -124,12 +135,13 @@ pub(crate) async fn pass(
     let (door, config) = (app.door(), app.config());
     let headers = request.headers();
     let from = headers.get(header::ORIGIN).cloned();
-    let form = Form::of(&request);
-    let packs = door.http.compression && request.method() != Method::HEAD && compress::is_wanted(headers);
+    let form = Form::of(&request, &config);
+    let is_api = is_api(request.uri().path());
+    let packing = compress::Packing::of(door.http.compression, headers);
     let mut answer = if let Some(refusal) = refuse(&door, &request, client, form) {
         app.metrics.held_back();
         refusal
-    } else if let Some(preflight) = response::preflight(request.method(), headers, &config.cors_origins) {
+    } else if let Some(preflight) = preflight(&request, &config.cors_origins) {
         return preflight;
     } else {
         match timely(&door, router.call(request)).await {
@@ -138,9 +150,21 @@ pub(crate) async fn pass(
         }
     };
     let is_auth = matches!(form, Form::Auth(_));
-    response::allow_origin(answer.headers_mut(), from.as_ref(), &config.cors_origins, is_auth);
+    if is_api {
+        response::allow_origin(answer.headers_mut(), from.as_ref(), &config.cors_origins, is_auth);
+    }
     protect::protect(answer.headers_mut(), door.hsts.as_ref().filter(|_| origin.is_tls));
-    if packs { compress::compress(answer).await } else { answer }
+    packing.pack(answer).await
+}
+
+/// Pages of other origins may call the APIs, and have no business with our own pages.
+fn is_api(path: &str) -> bool {
+    path.starts_with(AUTH_API) || !(path.starts_with(AUTH) || path.starts_with(DEVELOPERS))
+}
+
+fn preflight(request: &Request<Body>, origins: &[String]) -> Option<Response> {
+    let preflight = response::preflight(request.method(), request.headers(), origins);
+    preflight.filter(|_| is_api(request.uri().path()))
 }
 
 async fn timely<T>(door: &Arc<Door>, answer: impl Future<Output = T>) -> Option<T> {
@@ -150,8 +174,11 @@ async fn timely<T>(door: &Arc<Door>, answer: impl Future<Output = T>) -> Option<
     }
 }
 
-fn refuse(door: &Door, request: &Request<Body>, client: Option<IpAddr>, form: Form) -> Option<Response> {
+fn refuse(door: &Door, request: &Request<Body>, client: Option<IpAddr>, form: Form<'_>) -> Option<Response> {
     let uri = request.uri();
+    if !host::is_clear(request) {
+        return Some(closing(request.version(), form.refuse(Error::UnclearHost)));
+    }
     let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
     if length > door.http.limits.uri {
         return Some(form.refuse(Error::UriTooLong { limit: door.http.limits.uri }));
@@ -159,6 +186,14 @@ fn refuse(door: &Door, request: &Request<Body>, client: Option<IpAddr>, form: Fo
     let wait = door.admit(client, uri.path()).err()?;
     // A client that comes back at the named second finds it over.
     Some(form.refuse(Error::TooManyRequests { retry_after: wait.as_secs() + 1 }))
+}
+
+/// The last answer of its connection: who sends such a request may have hidden another in it.
+fn closing(version: Version, mut answer: Response) -> Response {
+    if version < Version::HTTP_2 {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// The name of a request, in its answer.

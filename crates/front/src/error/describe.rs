@@ -79,7 +79,10 @@ impl Error {
                 "A service key must not be used in a browser",
             )
             .hint("Whoever opens the page can read it. Revoke it, and use the anon key there."),
-            Self::RequestTimeout | Self::TooManyRequests { .. } | Self::UriTooLong { .. } => self.of_door(),
+            Self::RequestTimeout
+            | Self::TooManyRequests { .. }
+            | Self::UnclearHost
+            | Self::UriTooLong { .. } => self.of_door(),
             Self::TokenRequired => {
                 Description::new(StatusCode::UNAUTHORIZED, "PGRST302", "Anonymous access is disabled")
             }
@@ -103,6 +106,9 @@ impl Error {
                 );
                 description.headers.insert(header::RETRY_AFTER, (*retry_after).into());
                 description
+            }
+            Self::UnclearHost => {
+                Description::new(StatusCode::BAD_REQUEST, "GATE400", "The request must name one host")
             }
             Self::UriTooLong { limit } => Description::new(
                 StatusCode::URI_TOO_LONG,

@@ -73,6 +73,7 @@ pub(crate) enum Error {
         /// Seconds.
         retry_after: u64,
     },
+    UnclearHost,
     UriTooLong {
         limit: usize,
     },

@@ -6,6 +6,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 use serde_json::Value;
+use url::{Host, Url};
 
 use super::outbox::Mail;
 use super::text::is_control;
@@ -55,10 +56,16 @@ fn recipient(text: &str) -> Option<Address> {
     text.parse().ok().filter(|_| is_clean)
 }
 
-/// The same for every attempt, so that a receiver can drop what it has already.
+/// The same for every attempt, so that a receiver can drop what it has already. An address in the
+/// place of a domain is in brackets (RFC 5322 §3.6.4).
 fn message_id(id: &str, external: &str) -> String {
-    let host = url::Url::parse(external).ok().and_then(|url| url.host_str().map(str::to_owned));
-    format!("<{id}@{}>", host.as_deref().unwrap_or("gatehouse.invalid"))
+    let host = match Url::parse(external).as_ref().map(Url::host) {
+        Ok(Some(Host::Domain(domain))) => domain.to_owned(),
+        Ok(Some(Host::Ipv4(address))) => format!("[{address}]"),
+        Ok(Some(Host::Ipv6(address))) => format!("[IPv6:{address}]"),
+        _ => "gatehouse.invalid".to_owned(),
+    };
+    format!("<{id}@{host}>")
 }
 
 /// RFC 3834 §5: nobody's holiday message is to answer.

@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     connections: AtomicU64,
     /// Connections that were closed at once, as there were too many.
     refused_connections: AtomicU64,
+    /// Connections that did nothing for too long, or had to make room.
+    ended_connections: AtomicU64,
     /// Requests for which no connection became free.
     timeouts: AtomicU64,
     loads: AtomicU64,
@@ -43,7 +45,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn answered(&self, class: Class, status: StatusCode, took: Duration) {
-        self.latency.observe(class, took);
+        self.latency.observe(class, status, took);
         let class = usize::from(status.as_u16() / 100).min(self.requests.len() - 1);
         self.requests[class].fetch_add(1, Ordering::Relaxed);
         if status == StatusCode::GATEWAY_TIMEOUT {
@@ -63,6 +65,10 @@ impl Metrics {
 
     pub(crate) fn connection_refused(&self) {
         self.refused_connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connection_ended(&self) {
+        self.ended_connections.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn held_back(&self) {
@@ -138,6 +144,12 @@ pub(crate) fn text(app: &App) -> String {
             "Connections over the limit",
             "counter",
             &metrics.refused_connections,
+        ),
+        (
+            "gatehouse_http_connections_ended_total",
+            "Connections that were silent for too long, or made room",
+            "counter",
+            &metrics.ended_connections,
         ),
         (
             "gatehouse_tls_handshakes_failed_total",

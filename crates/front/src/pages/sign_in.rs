@@ -17,7 +17,8 @@ pub(super) async fn show(visit: &mut Visit) -> Outcome {
     let user = visit.user().await?;
     let email = user.map(|user| user.email);
     let onward = visit.next().href(&visit.config);
-    let values = context! { signed_in => email, onward, other => visit.sign_in_again(), ..values(visit).await };
+    let values =
+        context! { signed_in => email, onward, other => visit.sign_in_again(), ..values(visit).await };
     Ok(Reply::page(PAGE, values))
 }
 

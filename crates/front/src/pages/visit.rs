@@ -121,7 +121,7 @@ async fn form(parts: &Parts, body: Body, config: &Config) -> Result<Fields, Auth
 }
 
 /// What a page that can not be shown says instead.
-fn failed(config: &Config, error: &AuthError) -> Response {
+pub(super) fn failed(config: &Config, error: &AuthError) -> Response {
     let refused = Refused::by(error, None);
     let texts: Vec<_> = refused.problems.iter().map(|problem| problem.text.as_str()).collect();
     let values = context! { title => "This did not work", text => texts.join(" "), wrong => true };

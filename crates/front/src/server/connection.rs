@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::Version;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -20,13 +21,15 @@ use tokio_io_timeout::TimeoutStream;
 use tower_service::Service;
 use tracing::Instrument;
 
+use super::activity::{Activity, Observed};
+use super::crowd::Place;
 use super::listener::Stream;
 use super::tls::Tls;
 use crate::app::App;
 use crate::config::Limits;
 use crate::door::{self, Origin};
 use crate::request::Peer;
-use crate::{access_log, metrics};
+use crate::{access_log, log, metrics};
 
 /// Requests that one HTTP/2 connection may have under way.
 const STREAMS: u32 = 100;
@@ -55,20 +58,31 @@ impl Serving {
         }
     }
 
-    /// Serves until the client goes, or the server stops.
-    pub(super) async fn serve(self, stream: Stream, peer: Option<IpAddr>, watcher: Watcher) {
+    /// Serves until the client goes, is sent away, or the server stops.
+    pub(super) async fn serve(self, stream: Stream, peer: Option<IpAddr>, place: Place, watcher: Watcher) {
         let app = self.app.clone();
         let _open = app.as_ref().map(|app| app.metrics.connection());
-        match stream {
-            Stream::Tcp(stream) => {
-                let _ = stream.set_nodelay(true);
-                self.secure(stream, peer, watcher).await;
+        let activity = Arc::clone(place.activity());
+        let served = async {
+            match stream {
+                Stream::Tcp(stream) => {
+                    let _ = stream.set_nodelay(true);
+                    self.secure(stream, peer, Arc::clone(&activity), watcher).await;
+                }
+                Stream::Unix(stream) => self.secure(stream, peer, Arc::clone(&activity), watcher).await,
             }
-            Stream::Unix(stream) => self.secure(stream, peer, watcher).await,
+        };
+        tokio::select! {
+            () = served => {}
+            () = activity.ended() => {
+                if let Some(app) = &app {
+                    app.metrics.connection_ended();
+                }
+            }
         }
     }
 
-    async fn secure<S>(self, stream: S, peer: Option<IpAddr>, watcher: Watcher)
+    async fn secure<S>(self, stream: S, peer: Option<IpAddr>, activity: Arc<Activity>, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -79,17 +93,17 @@ impl Serving {
         let Some(tls) = self.tls.clone() else {
             let origin = Origin { peer, is_tls: false };
             return if self.http2_cleartext {
-                self.either(stream, origin, watcher).await
+                self.either(Observed::new(stream, activity), origin, watcher).await
             } else {
-                self.http1(stream, origin, watcher).await
+                self.http1(Observed::new(stream, activity), origin, watcher).await
             };
         };
         let origin = Origin { peer, is_tls: true };
         match tls.accept(stream).await {
             Some(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                self.http2(stream, origin, watcher).await;
+                self.http2(Observed::new(stream, activity), origin, watcher).await;
             }
-            Some(stream) => self.http1(stream, origin, watcher).await,
+            Some(stream) => self.http1(Observed::new(stream, activity), origin, watcher).await,
             None => {
                 if let Some(app) = &self.app {
                     app.metrics.handshake_failed();
@@ -100,21 +114,22 @@ impl Serving {
 
     // An error of these is the client's: it went away or did not speak HTTP.
 
-    async fn http1<S>(self, stream: S, origin: Origin, watcher: Watcher)
+    async fn http1<S>(self, stream: Observed<S>, origin: Origin, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head_timeout)
+            // Time is kept by what the connection does; see [`super::activity`].
+            .header_read_timeout(None)
             .max_headers(self.limits.headers)
             .max_buf_size(self.limits.head);
-        let service = service_fn(move |request| self.clone().answer(request, origin));
+        let activity = Arc::clone(stream.activity());
+        let service = service_fn(move |request| self.clone().answer(request, origin, Arc::clone(&activity)));
         let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
     }
 
-    async fn http2<S>(self, stream: S, origin: Origin, watcher: Watcher)
+    async fn http2<S>(self, stream: Observed<S>, origin: Origin, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -126,23 +141,19 @@ impl Serving {
             .max_header_list_size(u32::try_from(self.limits.head).unwrap_or(u32::MAX))
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING_TIMEOUT);
-        let service = service_fn(move |request| self.clone().answer(request, origin));
+        let activity = Arc::clone(stream.activity());
+        let service = service_fn(move |request| self.clone().answer(request, origin, Arc::clone(&activity)));
         let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
     }
 
     /// Whichever of the two the client begins with.
-    async fn either<S>(self, stream: S, origin: Origin, watcher: Watcher)
+    async fn either<S>(self, stream: Observed<S>, origin: Origin, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let limits = self.limits;
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.head_timeout)
-            .max_headers(limits.headers)
-            .max_buf_size(limits.head);
+        builder.http1().header_read_timeout(None).max_headers(limits.headers).max_buf_size(limits.head);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -151,7 +162,8 @@ impl Serving {
             .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING_TIMEOUT);
-        let service = service_fn(move |request| self.clone().answer(request, origin));
+        let activity = Arc::clone(stream.activity());
+        let service = service_fn(move |request| self.clone().answer(request, origin, Arc::clone(&activity)));
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let _ = watcher.watch(connection).await;
     }
@@ -160,7 +172,9 @@ impl Serving {
         mut self,
         request: hyper::Request<Incoming>,
         origin: Origin,
+        activity: Arc<Activity>,
     ) -> Result<Response, Infallible> {
+        let _busy = activity.request(request.version() == Version::HTTP_2);
         let mut request = request.map(Body::new);
         let Some(app) = self.app.take() else { return self.router.call(request).await };
         let begun = Instant::now();
@@ -169,11 +183,12 @@ impl Serving {
         let id = door::enter(&mut request, client);
         let entry = access_log::Entry::new(app.config().log_level, &request, client);
         origin.peer.and_then(|peer| request.extensions_mut().insert(Peer(peer)));
-        let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
+        let span = log::request(id.to_str().unwrap_or_default(), &request);
         let _under_way = app.metrics.under_way();
         let passed: Pin<Box<dyn Future<Output = Response> + Send>> =
-            Box::pin(door::pass(&app, self.router, request, origin, client).instrument(span));
+            Box::pin(door::pass(&app, self.router, request, origin, client).instrument(span.clone()));
         let mut response = passed.await;
+        log::answered(&span, response.status());
         app.metrics.answered(class, response.status(), begun.elapsed());
         door::leave(id, &mut response);
         if let Some(entry) = entry {

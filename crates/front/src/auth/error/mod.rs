@@ -5,6 +5,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod version;
+mod weak_password;
 
 use std::borrow::Cow;
 
@@ -145,7 +146,10 @@ impl AuthError {
             ApiVersion::From20240101 => json!({ "code": self.code, "message": self.message }),
         };
         if self.code == "weak_password" {
-            body["weak_password"] = json!({ "message": self.message, "reasons": self.reasons() });
+            body["weak_password"] = json!({
+                "message": self.message,
+                "reasons": weak_password::kinds(self.reasons()),
+            });
         }
         let mut response = response::json(self.status, body.to_string().into());
         let headers = response.headers_mut();
@@ -174,6 +178,7 @@ impl From<Error> for AuthError {
                 "validation_failed",
                 "The address of the request is too long",
             ),
+            Error::UnclearHost => Self::invalid("The request must name one host"),
             Error::TooManyRequests { retry_after } => Self::named("throttled").after(retry_after),
             Error::RequestTimeout => {
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "request_timeout", "The request took too long")

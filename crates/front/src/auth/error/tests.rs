@@ -60,7 +60,7 @@ fn the_older_shape_has_the_http_status_as_its_code() {
 #[test]
 fn a_weak_password_says_why() {
     let body = body(refused("weak_password"), ApiVersion::Initial);
-    assert_eq!(body["weak_password"]["reasons"], json!(["use more characters"]));
+    assert_eq!(body["weak_password"]["reasons"], json!(["characters"]));
 }
 
 #[test]

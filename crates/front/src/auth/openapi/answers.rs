@@ -96,15 +96,15 @@ pub(in crate::auth) struct Factor {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(in crate::auth) enum SessionOrUser {
-    Session(Session),
-    User(User),
+    Session(Box<Session>),
+    User(Box<User>),
 }
 
 /// A session, or a sentence where the other address of a change is to be confirmed too.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(in crate::auth) enum SessionOrMessage {
-    Session(Session),
+    Session(Box<Session>),
     Message(HalfConfirmed),
 }
 

@@ -6,6 +6,7 @@ mod doc;
 
 use bytes::Bytes;
 pub(super) use doc::Doc;
+use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -68,7 +69,34 @@ impl Description {
             .paths(self.paths)
             .components(Some(components))
             .build();
-        document.to_json().map(Bytes::from).unwrap_or_default()
+        let mut document = serde_json::to_value(&document).unwrap_or_default();
+        merge_descriptions(&mut document);
+        Bytes::from(document.to_string())
+    }
+}
+
+/// An inline schema with a description comes as "all of" the schema and an object with nothing but
+/// the description, which nothing fits that is no object: merges the two.
+fn merge_descriptions(node: &mut Value) {
+    match node {
+        Value::Array(items) => items.iter_mut().for_each(merge_descriptions),
+        Value::Object(members) => {
+            members.values_mut().for_each(merge_descriptions);
+            if let Some([Value::Object(schema), Value::Object(remark)]) =
+                members.get("allOf").and_then(Value::as_array).map(Vec::as_slice)
+                && remark.keys().all(|key| ["type", "description", "default"].contains(&key.as_str()))
+            {
+                let mut merged = schema.clone();
+                merged.extend(
+                    remark
+                        .iter()
+                        .filter(|(key, _)| *key != "type")
+                        .map(|(key, value)| (key.clone(), value.clone())),
+                );
+                *members = merged;
+            }
+        }
+        _ => {}
     }
 }
 
@@ -106,6 +134,11 @@ mod tests {
         let document: Value = serde_json::from_slice(&crate::auth::routes::description()).unwrap();
         let body = &document["components"]["schemas"]["SignUpBody"]["properties"];
         assert!(body["email"].to_string().contains("\"maxLength\":320"), "{body}");
+        let role = &document["components"]["schemas"]["InvitationBody"]["properties"]["role"];
+        assert_eq!(
+            role,
+            &serde_json::json!({"type": "string", "maxLength": 63, "description": "What the new member will hold."})
+        );
         assert!(body["password"].to_string().contains("\"format\":\"password\""), "{body}");
     }
 

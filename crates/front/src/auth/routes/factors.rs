@@ -107,8 +107,8 @@ async fn verify(request: AuthRequest) -> Answer {
 }
 
 async fn unenroll(request: AuthRequest) -> Answer {
-    let id = request.id("factor_id")?;
-    let gone = calls::unenroll_factor(&request.user()?, id).await;
+    let (call, id) = (request.user()?, request.id("factor_id")?);
+    let gone = calls::unenroll_factor(&call, id).await;
     gone.map_err(|error| error.with_status("insufficient_aal", StatusCode::UNPROCESSABLE_ENTITY))?;
     respond::value(&json!({ "id": id }))
 }

@@ -116,8 +116,9 @@ async fn put(request: AuthRequest) -> Answer {
 }
 
 async fn events(request: AuthRequest) -> Answer {
+    let call = request.user()?;
     let (before, size) = (request.number("before", 0..=i64::MAX)?, request.number("per_page", 1..=1000)?);
-    respond::json(calls::my_events(&request.user()?, before, size).await?)
+    respond::json(calls::my_events(&call, before, size).await?)
 }
 
 async fn logout(request: AuthRequest) -> Answer {

@@ -51,7 +51,7 @@ pub(super) fn add(routes: Routes) -> Routes {
         .answers::<answers::SessionOrMessage>("A session, or what is still to be done");
     let follow_doc = Doc::new("mail", "follow_link", "Where a mailed link leads")
         .query("token", "Of the link")
-        .choice("type", "What was mailed; any if not given", &KINDS)
+        .query("type", "What was mailed, as in POST; any if not given")
         .redirect_to()
         .answers_with("204", "To HEAD: the link is left as it is")
         .answers_with(

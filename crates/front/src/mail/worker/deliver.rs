@@ -19,7 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// The database keeps no more.
 const LONGEST_PROBLEM: usize = 500;
 
-/// Sends it at most once, and only while the lease is ours: `until` is its end.
+/// Sends it at most once, and only while the lease is ours: `until` is its end. No mail is put back:
+/// one whose lease ended is due again by itself.
 pub(super) async fn deliver(
     app: Arc<App>,
     config: Arc<Config>,

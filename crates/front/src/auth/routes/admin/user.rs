@@ -60,7 +60,8 @@ async fn delete(request: AuthRequest) -> Answer {
 }
 
 async fn factors(request: AuthRequest) -> Answer {
-    respond::json(calls::admin_user_factors(&request.operator()?, request.id("user_id")?).await?)
+    let factors = calls::admin_user_factors(&request.operator()?, request.id("user_id")?).await?;
+    respond::json(factors.ok_or_else(|| AuthError::named("user_not_found"))?)
 }
 
 async fn delete_factor(request: AuthRequest) -> Answer {
