@@ -15,7 +15,8 @@ ensure_pgtap() {
 
 # The clients that tokens and hashes are exchanged with, in folders of this checkout.
 ensure_clients() {
-    ensure_packages openssl apache2-utils pgbouncer
+    # The browser brings no font along.
+    ensure_packages openssl apache2-utils pgbouncer chromium fonts-dejavu-core
     command -v node >/dev/null && command -v npm >/dev/null || ensure_packages nodejs npm
     ensure_python
     local node=$ROOT/.gatehouse/node

@@ -298,6 +298,18 @@ class TestSignIn:
             assert wrong[0].text == wrong[1].text.replace(f"x{email}", email), path
 
 
+    def test_that_is_tried_too_often_says_how_long_to_wait(self, owner, visitor, email):
+        limit = "where act = 'sign_in' and scope = 'account'"
+        owner.execute(f"update auth.throttle_limit set attempts = 1, burst = 1 {limit}")
+        try:
+            page = [visitor.sign_in(email, "wrong") for _ in range(3)][-1]
+        finally:
+            owner.execute(f"update auth.throttle_limit set attempts = null {limit}")
+        assert page.status_code == 429
+        assert int(page.headers["retry-after"]) > 0
+        assert re.fullmatch(r"There were too many attempts\. Wait .* and try again\.", problems(page)[0])
+
+
 class TestSignOut:
     def test_ends_the_session_and_forgets_it(self, member, email):
         kept = dict(member.cookies)
@@ -594,6 +606,14 @@ class TestAccount:
         assert "Now open the mail that we sent to the other one." in page.text
         page = visit_link(member, fresh)
         assert heading(page) == "Account" and new in page.text
+
+    def test_mails_about_a_change_once_more(self, owner, member, email):
+        new = f"new{email}"
+        page = member.submit(member.open("/auth/account"), "/auth/account/email", email=new)
+        first = mail(owner, new, "email_change_new")
+        page = member.submit(page, "/auth/check-mail/again")
+        assert "A new mail is on its way." in page.text
+        assert mail(owner, new, "email_change_new")[1]["token"] != first[1]["token"]
 
     def test_does_not_tell_whether_an_address_is_taken(self, owner, member, email):
         taken = f"taken{email}"

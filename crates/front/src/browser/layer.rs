@@ -54,8 +54,8 @@ async fn answer(app: Arc<App>, request: Request<Body>, next: Next, api: Api) -> 
     if !config.pages.cookie_sessions || (tokens.is_none() && !asked) {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let forged = !origin::is_safe(&parts.method)
-        && !origin::is_allowed(&parts.headers, &config.site, &config.cors_origins);
+    let forged =
+        !origin::is_safe(&parts.method) && !origin::is_allowed(&parts, &config.site, &config.cors_origins);
     if forged {
         // A connection with half a request in it could not go on.
         let _ = read_body(body, DRAIN_LIMIT, config.http.limits.body_timeout).await;

@@ -5,6 +5,7 @@
 //! that no page can set. Every browser of the last years sends at least the second with every form and
 //! every script's POST, so a request with neither is refused, and no secret in a form is needed.
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::config::Site;
@@ -17,14 +18,15 @@ pub(super) fn is_safe(method: &Method) -> bool {
 }
 
 /// Whether a page of this front, or of one of the listed origins, sends it.
-pub(super) fn is_allowed(headers: &HeaderMap, site: &Site, origins: &[String]) -> bool {
+pub(super) fn is_allowed(parts: &Parts, site: &Site, origins: &[String]) -> bool {
     let listed = |origin: &str| origins.iter().any(|listed| listed == origin);
-    one(headers, &header::ORIGIN).is_ok_and(|origin| origin.is_some_and(listed))
-        || is_from_own_page(headers, site)
+    one(&parts.headers, &header::ORIGIN).is_ok_and(|origin| origin.is_some_and(listed))
+        || is_from_own_page(parts, site)
 }
 
 /// Whether a page of this front sends it.
-pub(crate) fn is_from_own_page(headers: &HeaderMap, site: &Site) -> bool {
+pub(crate) fn is_from_own_page(parts: &Parts, site: &Site) -> bool {
+    let headers = &parts.headers;
     // A header that comes twice could be read in two ways.
     let (Ok(fetch_site), Ok(origin)) = (one(headers, &SEC_FETCH_SITE), one(headers, &header::ORIGIN)) else {
         return false;
@@ -32,7 +34,7 @@ pub(crate) fn is_from_own_page(headers: &HeaderMap, site: &Site) -> bool {
     match (fetch_site, origin) {
         // `none` is what somebody typed into the address bar: that never changes anything.
         (Some("same-origin"), None | Some("null")) => true,
-        (Some("same-origin"), Some(origin)) => site.is_own_origin(origin) || is_host(origin, headers),
+        (Some("same-origin"), Some(origin)) => site.is_own_origin(origin) || is_host(origin, parts),
         (None, Some(origin)) => site.is_own_origin(origin),
         (Some(_) | None, _) => false,
     }
@@ -40,8 +42,10 @@ pub(crate) fn is_from_own_page(headers: &HeaderMap, site: &Site) -> bool {
 
 /// Whether the browser asked the origin itself. It has said that this is so; the front may be known
 /// under more than one name.
-fn is_host(origin: &str, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+fn is_host(origin: &str, parts: &Parts) -> bool {
+    let named = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    // HTTP/2 may name it in the address alone (RFC 9113 §8.3.1).
+    let host = named.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
     let of_origin = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     matches!((of_origin, host), (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host))
 }
@@ -58,7 +62,8 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+    use axum::http::Request;
+    use axum::http::request::Parts;
 
     use super::{is_allowed, is_from_own_page};
     use crate::config::Site;
@@ -71,15 +76,14 @@ mod tests {
         }
     }
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
+    fn parts(uri: &str, pairs: &[(&'static str, &'static str)]) -> Parts {
+        let request = Request::builder().uri(uri);
+        let request = pairs.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap().into_parts().0
     }
 
     fn own(pairs: &[(&'static str, &'static str)]) -> bool {
-        is_from_own_page(&headers(pairs), &site())
+        is_from_own_page(&parts("/", pairs), &site())
     }
 
     #[test]
@@ -95,6 +99,9 @@ mod tests {
             ("host", "localhost:1")
         ]));
         assert!(own(&[("sec-fetch-site", "same-origin"), ("origin", "null")]));
+        let http_2 = [("sec-fetch-site", "same-origin"), ("origin", "https://localhost:1")];
+        assert!(is_from_own_page(&parts("https://localhost:1/x", &http_2), &site()));
+        assert!(!is_from_own_page(&parts("https://localhost:2/x", &http_2), &site()));
     }
 
     #[test]
@@ -126,22 +133,20 @@ mod tests {
             ("origin", ["https://auth.example.com", "https://evil.example"]),
             ("sec-fetch-site", ["same-origin", "cross-site"]),
         ] {
-            let mut headers = headers(&[("origin", "https://auth.example.com")]);
-            headers.remove(name);
-            for value in values {
-                headers.append(name, HeaderValue::from_static(value));
-            }
-            assert!(!is_from_own_page(&headers, &site()), "{name}");
+            let twice = [(name, values[0]), (name, values[1])];
+            assert!(!own(&twice), "{name}");
+            let with_origin = [twice[0], twice[1], ("origin", "https://auth.example.com")];
+            assert!(!own(&with_origin), "{name}");
         }
     }
 
     #[test]
     fn origins_that_are_listed_may_call_the_api_but_use_no_form() {
         let origins = ["https://app.example.com".to_owned()];
-        let listed = headers(&[("origin", "https://app.example.com"), ("sec-fetch-site", "same-site")]);
+        let listed = parts("/", &[("origin", "https://app.example.com"), ("sec-fetch-site", "same-site")]);
         assert!(is_allowed(&listed, &site(), &origins));
         assert!(!is_from_own_page(&listed, &site()));
-        let other = headers(&[("origin", "https://evil.example"), ("sec-fetch-site", "same-site")]);
+        let other = parts("/", &[("origin", "https://evil.example"), ("sec-fetch-site", "same-site")]);
         assert!(!is_allowed(&other, &site(), &origins));
         assert!(!is_allowed(&listed, &site(), &[]));
     }

@@ -23,9 +23,9 @@ use tower_service::Service;
 pub(crate) use flood::network;
 
 use crate::app::App;
-use crate::config::Http;
+use crate::config::{Config, Http};
 use crate::error::Error;
-use crate::{auth, response};
+use crate::{auth, pages, response};
 
 /// What the database reads the client's address from: `pg_gatehouse.client_address_header`.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-gatehouse-client-address");
@@ -84,16 +84,20 @@ impl Door {
     }
 }
 
-/// How the API that is asked says no.
+/// How whatever is asked says no.
 #[derive(Clone, Copy, Debug)]
-enum Form {
+enum Form<'a> {
     Auth(auth::ApiVersion),
     Data,
+    Page(&'a Config),
 }
 
-impl Form {
-    fn of(request: &Request<Body>) -> Self {
-        if request.uri().path().starts_with(AUTH) {
+impl<'a> Form<'a> {
+    fn of(request: &Request<Body>, config: &'a Config) -> Self {
+        let path = request.uri().path();
+        if config.pages.enabled && path.starts_with(AUTH) && !path.starts_with(AUTH_API) {
+            Self::Page(config)
+        } else if path.starts_with(AUTH) {
             Self::Auth(auth::ApiVersion::parse(request.headers()))
         } else {
             Self::Data
@@ -104,6 +108,7 @@ impl Form {
         match self {
             Self::Auth(version) => auth::refuse(version, error),
             Self::Data => error.respond(true),
+            Self::Page(config) => pages::refuse(config, error),
         }
     }
 }
@@ -130,7 +135,7 @@ pub(crate) async fn pass(
     let (door, config) = (app.door(), app.config());
     let headers = request.headers();
     let from = headers.get(header::ORIGIN).cloned();
-    let form = Form::of(&request);
+    let form = Form::of(&request, &config);
     let is_api = is_api(request.uri().path());
     let packing = compress::Packing::of(door.http.compression, headers);
     let mut answer = if let Some(refusal) = refuse(&door, &request, client, form) {
@@ -169,7 +174,7 @@ async fn timely<T>(door: &Arc<Door>, answer: impl Future<Output = T>) -> Option<
     }
 }
 
-fn refuse(door: &Door, request: &Request<Body>, client: Option<IpAddr>, form: Form) -> Option<Response> {
+fn refuse(door: &Door, request: &Request<Body>, client: Option<IpAddr>, form: Form<'_>) -> Option<Response> {
     let uri = request.uri();
     if !host::is_clear(request) {
         return Some(closing(request.version(), form.refuse(Error::UnclearHost)));

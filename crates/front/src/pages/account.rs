@@ -7,9 +7,11 @@ pub(super) use changes::{change_email, change_name, change_password};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
+use super::next::ACCOUNT;
 use super::user::User;
 use super::visit::{Outcome, Reply, Visit};
 use crate::auth::calls;
+use crate::config::Config;
 
 const PAGE: &str = "account";
 
@@ -19,6 +21,12 @@ pub(super) async fn show(visit: &mut Visit) -> Outcome {
         Err(reply) => return Ok(reply),
     };
     Ok(Reply::page(PAGE, values(visit, &user).await))
+}
+
+/// The application, if it is not this very page.
+fn home(config: &Config) -> Option<&str> {
+    let home = config.pages.home.as_deref();
+    home.filter(|home| config.site.own_path(home) != Some(ACCOUNT))
 }
 
 async fn values(visit: &Visit, user: &User) -> Value {
@@ -40,6 +48,6 @@ async fn values(visit: &Visit, user: &User) -> Value {
         tenants => tenants.map_or(0, |tenants| tenants.len()),
         tenant => visit.claims().tenant_slug,
         least => visit.settings().await.password_min_length,
-        home => &visit.config.pages.home,
+        home => home(&visit.config),
     }
 }

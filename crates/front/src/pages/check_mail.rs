@@ -74,7 +74,12 @@ pub(super) async fn again(visit: &mut Visit) -> Outcome {
     }
 }
 
-async fn mail(visit: &Visit, flow: &Flow) -> Result<(), AuthError> {
+async fn mail(visit: &mut Visit, flow: &Flow) -> Result<(), AuthError> {
+    // A change of address is known by the present one, which only its user is shown to have.
+    let present = match flow.kind {
+        Kind::EmailChange => visit.user().await?.map(|user| user.email).unwrap_or_default(),
+        _ => String::new(),
+    };
     let redirect_to = Next::parse(flow.redirect_to.as_deref(), &visit.config.site);
     let redirect_to = redirect_to.given().map(str::to_owned);
     let options = Options { page: true, redirect_to, ..Options::default() };
@@ -82,7 +87,7 @@ async fn mail(visit: &Visit, flow: &Flow) -> Result<(), AuthError> {
     match flow.kind {
         Kind::Recovery => calls::request_recovery(&call, email, tenant, &options).await,
         Kind::Signup => calls::resend(&call, "signup", email, tenant, &options).await,
-        Kind::EmailChange => calls::resend(&call, "email_change", email, tenant, &options).await,
+        Kind::EmailChange => calls::resend(&call, "email_change", &present, tenant, &options).await,
         Kind::Magiclink | Kind::Invite => {
             let input =
                 OtpRequest { email, create_user: false, user_metadata: None, tenant, options: &options };

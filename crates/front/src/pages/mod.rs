@@ -37,10 +37,13 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::response::Response;
 use axum::routing::{get, post};
 use visit::Visit;
 
 use crate::app::App;
+use crate::config::Config;
+use crate::error::Error;
 
 /// A page's function as the handler of a route.
 macro_rules! page {
@@ -50,6 +53,11 @@ macro_rules! page {
             visit.finish(outcome)
         }
     };
+}
+
+/// What a page says of a request that never reaches it.
+pub(crate) fn refuse(config: &Config, error: Error) -> Response {
+    visit::failed(config, &error.into())
 }
 
 /// Where the pages are.

@@ -113,7 +113,7 @@ impl FromRequest<Arc<App>> for Visit {
 /// The body is read in any case: a connection with half a request in it could not go on.
 async fn form(parts: &Parts, body: Body, config: &Config) -> Result<Fields, AuthError> {
     let fields = Fields::of_body(&parts.headers, body, config.http.limits.body_timeout).await;
-    if !is_from_own_page(&parts.headers, &config.site) {
+    if !is_from_own_page(parts, &config.site) {
         let text = "This form was not sent by a page of ours. Open the page again and send it from there";
         return Err(AuthError::new(StatusCode::FORBIDDEN, "cross_site_request", text));
     }
@@ -121,7 +121,7 @@ async fn form(parts: &Parts, body: Body, config: &Config) -> Result<Fields, Auth
 }
 
 /// What a page that can not be shown says instead.
-fn failed(config: &Config, error: &AuthError) -> Response {
+pub(super) fn failed(config: &Config, error: &AuthError) -> Response {
     let refused = Refused::by(error, None);
     let texts: Vec<_> = refused.problems.iter().map(|problem| problem.text.as_str()).collect();
     let values = context! { title => "This did not work", text => texts.join(" "), wrong => true };
