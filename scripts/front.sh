@@ -46,7 +46,8 @@ start_front() {
     )
     for _ in $(seq 150); do
         front_ready && return 0
-        [ -n "$(front_pid)" ] || break
+        # By its number: until it runs, the process has another name.
+        kill -0 "$(cat "$STATE/front.pid")" 2>/dev/null || break
         sleep 0.1
     done
     die "the HTTP front did not become ready" "see $STATE/log/front.log"
