@@ -76,7 +76,7 @@ def test_a_failed_sign_in_rolled_back_is_kept_with_all_that_is_known(owner):
     agent = f"agent {uuid.uuid4()}"
     with connect() as login, login.transaction(force_rollback=True):
         login.execute("set local role anon")
-        login.execute("select set_config('request.headers', %s, true)", [json.dumps({"user-agent": agent})])
+        login.execute("select set_config('request.headers', %s, true)", [json.dumps({"user-agent": agent, "x-gatehouse-client-address": "127.0.0.1"})])
         assert login.execute("select status from auth.sign_in('alice@acme.example', 'wrong')").fetchone()[0] == "invalid_credentials"
     row = owner.execute("select event, outcome, user_id, host(ip), detail from auth.audit_event where user_agent = %s", [agent]).fetchone()
     assert row == ("sign_in", "failure", uid, "127.0.0.1", {"reason": "wrong_password"})

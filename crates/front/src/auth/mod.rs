@@ -15,8 +15,8 @@ mod respond;
 mod routes;
 pub(crate) mod secret;
 
-use axum::http::StatusCode;
-use axum::http::request::Parts;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use axum::response::Response;
 pub(crate) use error::ApiVersion;
 use error::AuthError;
@@ -27,14 +27,21 @@ use crate::error::Error;
 pub(crate) use routes::{api, qr_code, well_known};
 
 /// No such route.
-async fn not_found(parts: Parts) -> Response {
+async fn not_found(request: Request<Body>) -> Response {
     let error = AuthError::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
-    finish(ApiVersion::parse(&parts.headers), Err(error))
+    refuse_read(request, error).await
 }
 
 /// The route has other methods.
-async fn method_not_allowed(parts: Parts) -> Response {
+async fn method_not_allowed(request: Request<Body>) -> Response {
     let error = AuthError::new(StatusCode::METHOD_NOT_ALLOWED, "bad_http_method", "Method Not Allowed");
+    refuse_read(request, error).await
+}
+
+/// What nobody reads would end the connection, and the client's next request with it.
+async fn refuse_read(request: Request<Body>, error: AuthError) -> Response {
+    let (parts, body) = request.into_parts();
+    request::drain(body).await;
     finish(ApiVersion::parse(&parts.headers), Err(error))
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -26,6 +27,8 @@ use crate::request::Variables;
 
 /// Most bytes of a body.
 const BODY_LIMIT: usize = 1024 * 1024;
+/// How long a body that nobody asked for may take to arrive.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything of a request that a route may look at.
 pub(super) struct AuthRequest {
@@ -81,6 +84,11 @@ where
     let variables = Variables::of(&parts);
     let config = app.config();
     route(AuthRequest { app, config, parts, segments, variables, body }).await
+}
+
+/// Reads a body that nobody asked for, as far as it is one that a route would take.
+pub(super) async fn drain(body: Body) {
+    let _ = read_body(body, BODY_LIMIT, DRAIN_TIMEOUT).await;
 }
 
 /// Nothing here is to be kept by anyone on the way, unless the route says so itself.
