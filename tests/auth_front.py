@@ -31,9 +31,11 @@ def sign_up(client, email, password=PASSWORD, **more):
 
 def mails(owner, email):
     """What was mailed to the address and not taken yet, the newest last; takes all that is due."""
+    taken = []
     owner.execute("set role service_role")
     try:
-        taken = owner.execute("select recipient, kind, data from auth.take_mail(1000)").fetchall()
+        while batch := owner.execute("select recipient, kind, data from auth.take_mail(1000)").fetchall():
+            taken += batch
     finally:
         owner.execute("reset role")
     return [(kind, data) for recipient, kind, data in taken if recipient == email]

@@ -64,7 +64,9 @@ def test_a_locked_account_answers_like_a_locked_stranger(client, owner):
     owner.execute("update auth.throttle_limit set attempts = 1, burst = 3 where act = 'sign_in' and scope = 'account'")
     try:
         seen = []
-        for email in ("known@enum.example", f"{uuid.uuid4().hex[:12]}@enum.example"):
+        fresh, stranger = (f"{uuid.uuid4().hex[:12]}@enum.example" for _ in range(2))
+        assert sign_up(client, fresh).status_code == 200
+        for email in (fresh, stranger):
             answers = [sign_in(client, email, "not the password") for _ in range(5)]
             seen.append([(answer.status_code, answer.json()) for answer in answers])
             assert answers[-1].status_code == 429 and int(answers[-1].headers["retry-after"]) > 0

@@ -200,7 +200,7 @@ def test_a_flood_of_headers_is_one_refusal(flood):
 def test_limits_follow_the_configuration_when_it_is_read_again(tmp_path):
     file = tmp_path / "front.conf"
     file.write_text('gatehouse-max-body = 1024\ngatehouse-rate-limit-auth = "off"\n')
-    with serve(arguments=("serve", str(file))) as client:
+    with serve(arguments=("serve", str(file)), GATEHOUSE_RATE_LIMIT_AUTH="") as client:
         post = lambda: client.post("/genre", content=b"[" + b" " * 2000 + b"]", headers={"Content-Type": "application/json"})  # noqa: E731
         ask = lambda: client.get("/auth/v1/nothing")  # noqa: E731
         assert post().status_code == 413 and {ask().status_code for _ in range(5)} == {404}
