@@ -352,3 +352,12 @@ class TestNoScript:
     def test_finds_what_it_needs(self, browser, email):
         answer = sign_in(browser, email)
         assert json.loads(answer.text)["user"]["email"] == email
+
+
+def test_what_is_for_everybody_asks_for_no_session(front):
+    over = Visitor(front.base_url)
+    for path in ("/auth/v1/.well-known/jwks.json", "/.well-known/jwks.json", "/auth/v1/settings", "/auth/v1/openapi.json", "/live"):
+        over.cookies = {REFRESH: "ghr_nonsense"}
+        answer = over.send("GET", path)
+        assert answer.status_code == 200, path
+        assert not answer.headers.get_list("set-cookie")

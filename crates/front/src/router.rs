@@ -13,12 +13,12 @@ use crate::{auth, browser, data, health, mail, pages};
 pub(crate) fn public(app: Arc<App>) -> Router {
     let mailbox = if app.mailbox.is_some() { mail::mailbox_routes() } else { Router::new() };
     Router::new()
-        .route("/live", get(health::live))
-        .route("/ready", get(health::ready))
         .merge(auth::well_known())
-        .merge(mailbox)
         .fallback(data::handle)
         .layer(from_fn_with_state(Arc::clone(&app), browser::data_api))
+        .route("/live", get(health::live))
+        .route("/ready", get(health::ready))
+        .merge(mailbox)
         .merge(pages::routes())
         .nest("/auth/v1", auth::api().layer(from_fn_with_state(Arc::clone(&app), browser::auth_api)))
         .with_state(app)

@@ -32,8 +32,20 @@ const ANON_ROLE: &str = "anon";
 
 /// Routes that look at nobody's token, by what follows the prefix of the API: there the session's
 /// cookies count only if the request asks for cookies.
-const PUBLIC: [&str; 9] =
-    ["signup", "token", "recover", "resend", "otp", "magiclink", "verify", "settings", "health"];
+const PUBLIC: [&str; 12] = [
+    ".well-known/jwks.json",
+    ".well-known/openid-configuration",
+    "health",
+    "magiclink",
+    "openapi.json",
+    "otp",
+    "recover",
+    "resend",
+    "settings",
+    "signup",
+    "token",
+    "verify",
+];
 
 /// Before the auth API.
 pub(crate) async fn auth_api(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
@@ -155,7 +167,8 @@ impl Exchange<'_> {
 
 /// Whether the session's cookies stand for the caller: only where nobody else is shown.
 fn counts(parts: &Parts, config: &Config, api: Api, asked: bool) -> bool {
-    let is_public = api == Api::Auth && PUBLIC.contains(&route(parts));
+    // The keys and the configuration are at the root, too.
+    let is_public = PUBLIC.contains(&route(parts)) && (api == Api::Auth || route(parts).starts_with('.'));
     shows_nobody(&parts.headers, config.anon_role.as_deref().unwrap_or(ANON_ROLE)) && (asked || !is_public)
 }
 

@@ -92,8 +92,9 @@ impl SetCookies {
         Ok(())
     }
 
-    /// Signs the browser out.
+    /// Signs the browser out, whatever else was to be set.
     pub(crate) fn clear_session(&mut self, former: &Cookies) {
+        self.0.clear();
         self.remove(ACCESS.to_owned());
         self.remove_parts(1, former);
         self.remove(REFRESH.to_owned());
