@@ -126,7 +126,7 @@ def test_its_smtp_server_is_on_loopback_and_takes_any_mail(front):
         with pytest.raises(smtplib.SMTPException):
             client.sendmail("a@example.com", ["b@example.com"], b"x" * 2_000_000)
     [mail] = [mail for mail in front.get("/dev/mail.json").json() if mail["subject"] == "dots"]
-    assert mail["to"] == ["b@example.com", "c@example.com"] and mail["text"] == ".\r\n..two\r\n<script>x</script>\r\n"
+    assert mail["to"] == ["b@example.com", "c@example.com"] and mail["text"] == ".\n..two\n<script>x</script>\n"
     assert "<script>" not in front.get(f"/dev/mail/{mail['id']}").text
 
 

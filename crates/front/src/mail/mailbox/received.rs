@@ -34,8 +34,8 @@ impl Received {
             subject: one_line(message.subject().unwrap_or_default()),
             date: message.date().map(DateTime::to_rfc3339).unwrap_or_default(),
             message_id: one_line(message.message_id().unwrap_or_default()),
-            text: message.body_text(0).unwrap_or_default().into_owned(),
-            html: message.body_html(0).filter(|_| has_html).map(std::borrow::Cow::into_owned),
+            text: in_lines(&message.body_text(0).unwrap_or_default()),
+            html: message.body_html(0).filter(|_| has_html).map(|html| in_lines(&html)),
             ..Self::default()
         }
     }
@@ -54,6 +54,11 @@ impl Received {
             "links": self.links().collect::<Vec<_>>()
         })
     }
+}
+
+/// With the line ends that programs expect; those of mail are in the source.
+fn in_lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 fn shown(address: &Addr<'_>) -> String {
@@ -75,6 +80,7 @@ mod tests {
         assert_eq!((mail.from.as_str(), mail.date.as_str()), ("A <a@x.example>", "2030-03-17T17:46:40Z"));
         assert_eq!(mail.links().collect::<Vec<_>>(), ["https://x.example/a?b=c&d=e"]);
         assert_eq!(mail.html, None);
+        assert!(mail.text.ends_with("d=e\n(or not)\n"), "{}", mail.text);
     }
 
     #[test]
