@@ -38,6 +38,9 @@ def test_a_secret_is_never_shown():
     ended = gatehouse("serve", JWT_SECRET="too-short-a-secret")
     assert ended.returncode == 1 and "PGRST_JWT_SECRET" in ended.stderr and "too-short" not in ended.stderr
     shown = gatehouse("--dump-config").stdout
+    assert 'gatehouse-db-read-uri = ""' in shown and 'server-reuseport = false' in shown
+    shared = gatehouse("--dump-config", GATEHOUSE_DB_READ_URI=uri("DB"), SERVER_REUSEPORT="true").stdout
+    assert 'gatehouse-db-read-uri = "(hidden)"' in shared and "server-reuseport = true" in shared and uri("DB") not in shared
     assert 'jwt-secret = "(hidden)"' in shown and "tests, at least" not in shown and os.environ["GATEHOUSE_AUTHENTICATOR_URI"] not in shown
 
 

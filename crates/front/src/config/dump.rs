@@ -55,6 +55,8 @@ impl Config {
             ("db-schemas", quoted(&self.schemas.join(","))),
             ("db-tx-end", quoted(end_name(self.transaction_end))),
             ("db-uri", quoted(HIDDEN)),
+            ("gatehouse-db-read-uri", secret(self.read_database.is_some())),
+            ("gatehouse-service-db-uri", secret(self.service_database.is_some())),
         ]
     }
 
@@ -80,6 +82,7 @@ impl Config {
             ("server-cors-allowed-origins", quoted(&self.cors_origins.join(","))),
             ("server-host", quoted(&host)),
             ("server-port", port.unwrap_or_else(|| quoted(""))),
+            ("server-reuseport", matches!(self.listen, Listen::Tcp { shared: true, .. }).to_string()),
             ("server-timing-enabled", self.server_timing.to_string()),
             ("server-trace-header", quoted(trace.unwrap_or_default())),
             ("server-unix-socket", quoted(&socket)),
@@ -136,7 +139,7 @@ impl Config {
             ("jwt-aud", quoted(audience.unwrap_or_default())),
             ("jwt-cache-max-entries", tokens.map_or(0, |tokens| tokens.cache_size).to_string()),
             ("jwt-role-claim-key", quoted(role_claim)),
-            ("jwt-secret", quoted(if tokens.is_some() { HIDDEN } else { "" })),
+            ("jwt-secret", secret(tokens.is_some())),
         ]
     }
 
@@ -182,6 +185,10 @@ fn place(listen: &Listen) -> (String, Option<String>, String, String) {
         }
         Listen::Unix { path, mode } => (String::new(), None, path.display().to_string(), format!("{mode:o}")),
     }
+}
+
+fn secret(is_set: bool) -> String {
+    quoted(if is_set { HIDDEN } else { "" })
 }
 
 fn qualified(name: Option<&Qualified>) -> String {
