@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { PASSWORD, address, client, ok, signedIn, trusting } from './lib.mjs'
+import { PASSWORD, address, client, ok, operator, signedIn, trusting } from './lib.mjs'
 
 // A call to the auth API with the session of a client.
 async function call(supabase, method, path, body) {
@@ -49,6 +49,7 @@ test('a user makes two tenants and switches between them', async () => {
   assert.deepEqual(await titles(supabase), ['in one'])
   const mine = await call(supabase, 'GET', '/tenants')
   assert.deepEqual(mine.map(({ id }) => id).sort(), [one.id, two.id].sort())
+  ok(await operator().from('note').delete().in('tenant_id', [one.id, two.id]))
 })
 
 test('sessions are listed, and one of them is ended', async () => {
