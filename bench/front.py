@@ -47,7 +47,7 @@ def compare(url, token, statements):
 
 
 def recorded(owner, url, token):
-    """The statements of one request with their parameters, from the server's log."""
+    """For an answer of one row or one object: the statements of one request with their parameters, from the server's log."""
     log = pathlib.Path(os.environ["GATEHOUSE_LOG"])
     owner.execute("alter system set log_statement = 'all'")
     owner.execute("select pg_reload_conf()")
@@ -70,8 +70,9 @@ def recorded(owner, url, token):
 def get(url, token):
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request) as response:
-        if len(json.load(response)) != 1:
-            raise RuntimeError("the request to be measured does not give one row")
+        answer = json.load(response)
+    if isinstance(answer, list) and len(answer) != 1:
+        raise RuntimeError("the request to be measured does not give one row")
 
 
 def script(name, statements):
@@ -87,19 +88,23 @@ def script(name, statements):
     return path, options
 
 
-def pgbench(kind, path, options):
+def pgbench(kind, path, options, clients=CLIENTS):
     uri = psycopg.conninfo.conninfo_to_dict(os.environ[f"GATEHOUSE_{kind}_URI"])
     login = {"PGHOST": uri["host"], "PGPORT": str(uri["port"]), "PGUSER": uri["user"], "PGPASSWORD": uri["password"]}
-    command = [os.environ["GATEHOUSE_PG_BIN"] + "/pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2",
+    command = [os.environ["GATEHOUSE_PG_BIN"] + "/pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2",
                "-T", str(SECONDS), *options, "-f", str(path), uri["dbname"]]
     # An error ends a client, and pgbench with a failure.
     printed = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **login}).stdout
     return float(re.search(r"^tps = ([\d.]+)", printed, re.M)[1])
 
 
-def wrk(url, token):
-    command = ["wrk", "-t", "2", "-c", str(CLIENTS), "-d", f"{SECONDS}s", "-H", f"Authorization: Bearer {token}", url]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def wrk(url, token, seconds=SECONDS):
+    command = ["wrk", "-t", "2", "-c", str(CLIENTS), "-d", f"{seconds}s", "-H", f"Authorization: Bearer {token}", url]
+    return rate(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def rate(printed):
+    """What wrk says, if there were no failures."""
     if "Non-2xx" in printed or "Socket errors" in printed:
         raise RuntimeError(f"wrk had failures:\n{printed}")
     return float(re.search(r"^Requests/sec: +([\d.]+)", printed, re.M)[1])

@@ -13,12 +13,14 @@ os.environ.update(re.findall(r"^export (\w+)=(.*)$", ENV.read_text(), re.M))
 
 import front  # noqa: E402
 import identity  # noqa: E402
+import login  # noqa: E402
 import measure  # noqa: E402
 import passwords  # noqa: E402
 import scan  # noqa: E402
 import tokens  # noqa: E402
 
-TOPICS = {"scan": scan, "tokens": tokens, "passwords": passwords, "front": front, "identity": identity}
+TOPICS = {"scan": scan, "tokens": tokens, "passwords": passwords, "front": front, "login": login,
+          "identity": identity}
 
 
 PREPARE = """

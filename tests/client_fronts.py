@@ -44,6 +44,7 @@ def front(kind, autoconfirm):
     with serve(SERVER_PORT=port, DB_URI=uri("AUTHENTICATOR", database), JWT_SECRET="", DB_SCHEMAS="public",
                GATEHOUSE_SERVICE_DB_URI=uri("SERVICE_AUTHENTICATOR", database), GATEHOUSE_DEV_MAILBOX="on",
                GATEHOUSE_SITE_URL=APPLICATION, GATEHOUSE_EXTERNAL_URL=url,
+               GATEHOUSE_RATE_LIMIT_AUTH="off", GATEHOUSE_MAX_CONNECTIONS_PER_ADDRESS="1000",
                GATEHOUSE_REDIRECT_URLS="https://*.example.org/**,myapp://callback"):
         yield {"url": url, "anon_key": anon_key, "service_key": service_key, "database": uri("DB", database)}
 
