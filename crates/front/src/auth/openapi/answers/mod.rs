@@ -1,10 +1,17 @@
 //! The shapes of answers, for the description. The database writes them; nothing here does.
 #![expect(dead_code, reason = "they describe what is passed on as it is")]
 
+mod factor;
+mod public;
+mod tenant;
+
 use std::collections::BTreeMap;
 
+pub(in crate::auth) use factor::*;
+pub(in crate::auth) use public::*;
 use serde::Serialize;
 use serde_json::Value;
+pub(in crate::auth) use tenant::*;
 use utoipa::ToSchema;
 
 /// A refusal. With `X-Supabase-Api-Version: 2024-01-01` in the request: `code` and `message`; without
@@ -115,62 +122,6 @@ pub(in crate::auth) struct HalfConfirmed {
     code: String,
 }
 
-/// A new authenticator; shown once.
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Enrolled {
-    id: String,
-    #[serde(rename = "type")]
-    factor_type: String,
-    friendly_name: String,
-    totp: EnrolledTotp,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct EnrolledTotp {
-    /// SVG
-    qr_code: String,
-    /// Base32
-    secret: String,
-    /// `otpauth:`
-    uri: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Challenge {
-    id: String,
-    #[serde(rename = "type")]
-    factor_type: String,
-    /// Seconds since 1970.
-    expires_at: i64,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct OnlyId {
-    id: String,
-}
-
-/// Recovery codes; shown once.
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct RecoveryCodes {
-    id: String,
-    /// `recovery_code`
-    #[serde(rename = "type")]
-    factor_type: String,
-    friendly_name: String,
-    total: u32,
-    codes: Vec<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct RecoveryCodeStatus {
-    id: String,
-    /// `recovery_code`
-    #[serde(rename = "type")]
-    factor_type: String,
-    total: u32,
-    remaining: u32,
-}
-
 #[derive(Serialize, ToSchema)]
 pub(in crate::auth) struct DeviceSession {
     id: String,
@@ -202,106 +153,6 @@ pub(in crate::auth) struct Event {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Tenant {
-    id: String,
-    slug: String,
-    name: String,
-    roles: Vec<String>,
-    permissions: Vec<String>,
-    active: bool,
-    suspended: bool,
-    require_second_factor: bool,
-    joined_at: String,
-    last_active_at: Option<String>,
-}
-
-/// A tenant with its settings.
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct TenantSettings {
-    id: String,
-    slug: String,
-    name: String,
-    sign_up_open: bool,
-    require_second_factor: bool,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct NewTenant {
-    id: String,
-    slug: String,
-    name: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Member {
-    user_id: String,
-    email: Option<String>,
-    user_metadata: BTreeMap<String, Value>,
-    roles: Vec<String>,
-    suspended_at: Option<String>,
-    joined_at: String,
-    last_active_at: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct MemberRoles {
-    user_id: String,
-    roles: Vec<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Role {
-    id: String,
-    name: String,
-    description: Option<String>,
-    permissions: Vec<String>,
-    members: i64,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Permission {
-    name: String,
-    description: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Invitation {
-    id: String,
-    tenant_id: Option<String>,
-    email: String,
-    role: String,
-    invited_by: Option<String>,
-    created_at: Option<String>,
-    expires_at: Option<String>,
-    /// For the operator only; all others' goes by mail.
-    token: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct ApiKey {
-    id: String,
-    name: String,
-    prefix: String,
-    tenant_id: Option<String>,
-    user_id: Option<String>,
-    permissions: Vec<String>,
-    roles: Vec<String>,
-    created_at: String,
-    created_by: Option<String>,
-    expires_at: Option<String>,
-    last_used_at: Option<String>,
-    revoked_at: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct NewApiKey {
-    id: String,
-    /// Shown once.
-    key: String,
-    prefix: String,
-}
-
-#[derive(Serialize, ToSchema)]
 pub(in crate::auth) struct UserPage {
     users: Vec<User>,
     aud: String,
@@ -317,33 +168,4 @@ pub(in crate::auth) struct UserWithLink {
     redirect_to: String,
     #[serde(flatten)]
     user: User,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Settings {
-    external: BTreeMap<String, bool>,
-    disable_signup: bool,
-    mailer_autoconfirm: bool,
-    phone_autoconfirm: bool,
-    password_min_length: i64,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Health {
-    name: String,
-    description: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Keys {
-    #[schema(value_type = Vec<BTreeMap<String, Value>>)]
-    keys: Value,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(in crate::auth) struct Discovery {
-    issuer: String,
-    jwks_uri: String,
-    token_endpoint: String,
-    userinfo_endpoint: String,
 }
