@@ -88,7 +88,7 @@ impl Door {
 #[derive(Clone, Copy, Debug)]
 enum Form<'a> {
     Auth(auth::ApiVersion),
-    Data,
+    Data { verbose: bool },
     Page(&'a Config),
 }
 
@@ -100,14 +100,14 @@ impl<'a> Form<'a> {
         } else if path.starts_with(AUTH) {
             Self::Auth(auth::ApiVersion::parse(request.headers()))
         } else {
-            Self::Data
+            Self::Data { verbose: config.verbose_errors }
         }
     }
 
     fn refuse(self, error: Error) -> Response {
         match self {
             Self::Auth(version) => auth::refuse(version, error),
-            Self::Data => error.respond(true),
+            Self::Data { verbose } => error.respond(verbose),
             Self::Page(config) => pages::refuse(config, error),
         }
     }
