@@ -80,12 +80,13 @@ def sign_in(owner, email):
     return token
 
 
-@pytest.fixture(scope="session")
+# For each file, as another may sign her out.
+@pytest.fixture(scope="module")
 def alice(owner):
     return sign_in(owner, "alice@acme.example")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bob(owner):
     return sign_in(owner, "bob@globex.example")
 
