@@ -6,10 +6,11 @@ connections as there are cores. wrk itself runs on the same cores."""
 
 import contextlib
 import os
-import pathlib
 import subprocess
 
-import front
+import data
+import load
+import statements
 from measure import Line, connect, interleaved
 
 PASSWORD = "seven green sailing boats"
@@ -22,7 +23,6 @@ STORM = 64
 SECONDS = 4
 ROUNDS = 5
 CORES = os.cpu_count()
-HERE = pathlib.Path(__file__).parent
 
 USERS_MADE = """
 select auth.admin_create_user(format('login%s@bench.example', n), password_hash => hash, email_confirm => true)
@@ -64,28 +64,31 @@ def change(owner, statement):
 
 def tokens(owner, sessions):
     """What costs no hash."""
-    access, url = sessions[0][0], address("user")
-    statements = front.recorded(owner, url, access)
-    both = front.script("user", statements)
-    path = pathlib.Path(os.environ["GATEHOUSE_ENV"]).parent / "refresh-tokens"
-    path.write_text("\n".join(refresh for _, refresh in sessions[1:]) + "\n")
-    rates = interleaved(ROUNDS, user=lambda: front.wrk(url, access), same=lambda: front.pgbench("AUTHENTICATOR", *both))
+    access, path = sessions[0][0], "/auth/v1/user"
+    same = statements.script("user", statements.recorded("GET", path, access))
+    spent = statements.STATE / "refresh-tokens"
+    spent.write_text("\n".join(refresh for _, refresh in sessions[1:]) + "\n")
+    rates = interleaved(
+        ROUNDS,
+        user=lambda: load.repeat("GET", path, access, connections=CONNECTIONS, seconds=SECONDS).rate,
+        same=lambda: statements.pgbench("AUTHENTICATOR", *same, clients=CONNECTIONS, seconds=SECONDS),
+    )
     yield Line(f"`GET /auth/v1/user`, {CONNECTIONS} connections, against its statements by `pgbench -M prepared`",
                f"{rates.median('user'):.0f}/s against {rates.median('same'):.0f}/s", rates.ratio("user", "same"))
     # Once: the tokens of a round are spent in it.
-    rate = wrk("refresh.lua", address("token?grant_type=refresh_token"), path, 2, seconds=3 * SECONDS, threads=2)
-    yield Line(f"refreshing a session by `POST /auth/v1/token`, {CONNECTIONS} connections", f"{rate:.0f}/s")
+    found = load.run("refresh.lua", token_path("refresh_token"), spent, 2, connections=CONNECTIONS, seconds=3 * SECONDS, threads=2)
+    yield Line(f"refreshing a session by `POST /auth/v1/token`, {CONNECTIONS} connections", f"{found.rate:.0f}/s")
 
 
 def sign_ins(owner):
     """The two take turns, each with all cores for itself."""
-    hash = owner.execute("select auth.hash_password(%s, 'bcrypt', %s)", [PASSWORD, COST]).fetchone()[0]
-    script = [(f"select auth.verify_password('{PASSWORD}', '{hash}')", "")]
-    path, options = front.script("hash", script)
+    hashed = owner.execute("select auth.hash_password(%s, 'bcrypt', %s)", [PASSWORD, COST]).fetchone()[0]
+    # As parameters: of constants the planner would make one hash for all.
+    script = statements.script("hash", [("select auth.verify_password($1, $2)", (25, 25), [PASSWORD, hashed])])
     rates = interleaved(
         ROUNDS,
-        sign_in=lambda: login(CONNECTIONS),
-        hashes=lambda: front.pgbench("AUTHENTICATOR", path, options, clients=CORES),
+        sign_in=lambda: login(CONNECTIONS).rate,
+        hashes=lambda: statements.pgbench("DB", *script, clients=CORES, seconds=SECONDS),
     )
     yield Line(f"signing in at bcrypt cost {COST}, {CONNECTIONS} connections, against bare hashes on {CORES} cores",
                f"{rates.median('sign_in'):.1f}/s against {rates.median('hashes'):.1f}/s", rates.ratio("sign_in", "hashes"),
@@ -93,36 +96,29 @@ def sign_ins(owner):
 
 
 def storm(owner):
-    token = owner.execute("select access_token from auth.sign_in('alice@acme.example', 'seven green sailing boats')").fetchone()[0]
+    token = data.sign_in(owner)
     note = owner.execute("select min(id) from public.note").fetchone()[0]
-    url = f"{os.environ['GATEHOUSE_URL']}/rest/v1/note?select=id,title&id=eq.{note}"
     stormed = []
 
+    def rows():
+        return load.repeat("GET", f"/rest/v1/note?select=id,title&id=eq.{note}", token, connections=CONNECTIONS, seconds=SECONDS).rate
+
     def during():
-        with subprocess.Popen(command("login.lua", address("token?grant_type=password"), PASSWORD, USERS,
-                                      connections=STORM, seconds=SECONDS + 2), stdout=subprocess.PIPE, text=True) as logins:
+        command = load.command("login.lua", token_path("password"), PASSWORD, USERS, connections=STORM, seconds=SECONDS + 2, threads=1)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as logins:
             owner.execute("select pg_sleep(1)")  # until all of them wait
-            rate = front.wrk(url, token, seconds=SECONDS)
-            stormed.append(front.rate(logins.communicate()[0]))
+            rate = rows()
+            stormed.append(load.Load(logins.communicate()[0]).rate)
         return rate
 
-    rates = interleaved(ROUNDS, calm=lambda: front.wrk(url, token, seconds=SECONDS), storm=during)
-    yield Line(f"`GET` of one row while {STORM} clients sign in ({sorted(stormed)[len(stormed) // 2]:.1f}/s), against the same without them",
+    rates = interleaved(ROUNDS, calm=rows, storm=during)
+    yield Line(f"`GET` of one row, {CONNECTIONS} connections, while {STORM} clients sign in ({data.middle(stormed):.1f}/s), against the same without them",
                f"{rates.median('storm'):.0f}/s against {rates.median('calm'):.0f}/s", rates.ratio("storm", "calm"), at_least=0.6)
 
 
 def login(connections):
-    return wrk("login.lua", address("token?grant_type=password"), PASSWORD, USERS, connections=connections)
+    return load.run("login.lua", token_path("password"), PASSWORD, USERS, connections=connections, seconds=SECONDS, threads=1)
 
 
-def wrk(*arguments, **options):
-    return front.rate(subprocess.run(command(*arguments, **options), check=True, capture_output=True, text=True).stdout)
-
-
-def command(script, url, *arguments, connections=CONNECTIONS, seconds=SECONDS, threads=1):
-    return ["wrk", "-t", str(threads), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "30s", "-s", str(HERE / script),
-            url, "--", *map(str, arguments)]
-
-
-def address(path):
-    return f"{os.environ['GATEHOUSE_URL']}/auth/v1/{path}"
+def token_path(grant):
+    return f"/auth/v1/token?grant_type={grant}"

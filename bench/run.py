@@ -1,6 +1,6 @@
 """make bench: runs the topics against the instance that GATEHOUSE_ENV names, prints the table and keeps it.
 
-Give topics to run some only: `run.py scan front`."""
+Give topics to run some only: `run.py scan data`."""
 
 import datetime
 import os
@@ -11,17 +11,17 @@ import sys
 ENV = pathlib.Path(os.environ["GATEHOUSE_ENV"])
 os.environ.update(re.findall(r"^export (\w+)=(.*)$", ENV.read_text(), re.M))
 
-import front  # noqa: E402
+import data  # noqa: E402
 import identity  # noqa: E402
 import login  # noqa: E402
 import measure  # noqa: E402
+import memory  # noqa: E402
 import passwords  # noqa: E402
 import scan  # noqa: E402
 import tokens  # noqa: E402
 
-TOPICS = {"scan": scan, "tokens": tokens, "passwords": passwords, "front": front, "login": login,
-          "identity": identity}
-
+TOPICS = {"scan": scan, "tokens": tokens, "passwords": passwords, "data": data,
+          "memory": memory, "login": login, "identity": identity}
 
 PREPARE = """
 drop schema if exists bench cascade;
@@ -37,7 +37,9 @@ def main():
     lines = []
     for name in sys.argv[1:] or TOPICS:
         print(f"  measuring: {name}", file=sys.stderr)
-        lines += TOPICS[name].measure()
+        for line in TOPICS[name].measure():
+            print(f"    {line.what}: {line.measured}", file=sys.stderr)
+            lines.append(line)
     text = table(lines)
     print(text, end="")
     result = ENV.parent / "results.md"
