@@ -1,8 +1,8 @@
 -- Run as authenticator: nobody but the superuser sets cost, policy or claim paths.
 \set ON_ERROR_STOP 0
-select tap.plan(24);
+select tap.plan(25);
 select tap.is(fixture.refusal('set ' || name || ' = ' || value), '42501 ', name || ' can not be set')
-  from (values ('pg_gatehouse.bcrypt_cost', '10'), ('pg_gatehouse.password_algorithm', 'argon2id'),
+  from (values ('pg_gatehouse.bcrypt_cost', '10'), ('pg_gatehouse.hash_niceness', '0'), ('pg_gatehouse.password_algorithm', 'argon2id'),
                ('pg_gatehouse.password_min_length', '6'), ('pg_gatehouse.password_min_score', '0'),
                ('pg_gatehouse.issuer', '''x'''), ('pg_gatehouse.audience', '''x'''),
                ('pg_gatehouse.access_token_ttl', '86400'), ('pg_gatehouse.tenant_claim', '''x'''),

@@ -10,6 +10,11 @@ returns integer language c volatile strict as 'MODULE_PATHNAME', 'test_index_pan
 revoke all on function auth.test_index_panic(bigint) from public;
 comment on function auth.test_index_panic(bigint) is 'Test: panics inside the standard library.';
 
+create function auth.test_hashing_panic()
+returns void language c volatile as 'MODULE_PATHNAME', 'test_hashing_panic_wrapper';
+revoke all on function auth.test_hashing_panic() from public;
+comment on function auth.test_hashing_panic() is 'Test: panics where passwords are hashed.';
+
 create function auth.test_totp_code(secret bytea, at bigint)
 returns text language c volatile strict as 'MODULE_PATHNAME', 'test_totp_code_wrapper';
 revoke all on function auth.test_totp_code(bytea, bigint) from public;

@@ -2,6 +2,7 @@
 
 use pgrx::prelude::*;
 
+use crate::apart;
 use crate::report::{Refusal, answer};
 
 /// `auth.test_panic()`: panics as a bug would, with data in the message.
@@ -18,6 +19,13 @@ fn test_index_panic(at: i64) -> i32 {
         let list = [1, 2, 3];
         Ok(list[usize::try_from(at).unwrap_or(usize::MAX)])
     })
+}
+
+/// `auth.test_hashing_panic()`: panics where passwords are hashed.
+#[pg_extern(sql = false)]
+#[expect(clippy::panic, reason = "it is what this is for")]
+fn test_hashing_panic() {
+    answer(|| -> Result<(), Refusal> { apart::run(|| panic!("canary-of-a-secret")) });
 }
 
 /// `auth.test_totp_code(secret, at)`: what an authenticator would show.

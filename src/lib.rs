@@ -26,6 +26,7 @@
 //! | [`throttle`] | counters in shared memory |
 //! | [`factor`], [`attempts`] | one-time codes, TOTP, and how often they were tried |
 //! | [`password`], [`jwt`], [`pkce`] | the pure functions |
+//! | [`apart`] | hashing gives way to whoever asks for data |
 //! | [`jsonb`] | claims in PostgreSQL's own form |
 //! | [`lint`] | what the isolation tools can not do in SQL |
 //! | [`transaction`] | what happens when a transaction ends |
@@ -36,6 +37,7 @@
 use pgrx::prelude::*;
 use pgrx::{pg_shmem_init, pg_sys};
 
+mod apart;
 mod api_key;
 mod attempts;
 mod audit;
@@ -173,6 +175,7 @@ extension_sql_file!("../sql/99_fault_injection.sql", name = "99_fault_injection"
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     report::silence_backtraces();
+    apart::hush();
     settings::define();
     hook::define();
     session_state::define();

@@ -3,6 +3,7 @@
 use gatehouse_core::password::{self, Policy};
 use pgrx::prelude::*;
 
+use crate::apart;
 use crate::keyring::random;
 use crate::report::answer;
 use crate::settings;
@@ -12,14 +13,15 @@ use crate::settings;
 fn hash_password(password: &str, algorithm: Option<&str>, cost: Option<i32>) -> String {
     answer(|| {
         let settings = settings::hashing().overridden(algorithm, cost)?;
-        Ok(password::hash(password, &settings, &random())?)
+        let salt = random();
+        Ok(apart::run(|| password::hash(password, &settings, &salt))?)
     })
 }
 
 /// `auth.verify_password(password, hash)`
 #[pg_extern(sql = false)]
 fn verify_password(password: &str, hash: &str) -> bool {
-    answer(|| Ok(password::verify(password, hash)?))
+    answer(|| Ok(apart::run(|| password::verify(password, hash))?))
 }
 
 /// `auth.verify_credential(password, hash)`: for sign-in. Without a hash, and whatever is wrong
@@ -28,11 +30,11 @@ fn verify_password(password: &str, hash: &str) -> bool {
 fn verify_credential(password: Option<&str>, hash: Option<&str>) -> bool {
     answer(|| {
         let password = password.unwrap_or_default();
-        if let Some(Ok(answer)) = hash.map(|hash| password::verify(password, hash)) {
-            return Ok(answer);
-        }
-        password::verify(password, &password::dummy_hash(&settings::hashing()))?;
-        Ok(false)
+        let dummy = password::dummy_hash(&settings::hashing());
+        Ok(apart::run(|| match hash.map(|hash| password::verify(password, hash)) {
+            Some(Ok(answer)) => Ok(answer),
+            _ => password::verify(password, &dummy).map(|_| false),
+        })?)
     })
 }
 

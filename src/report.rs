@@ -191,15 +191,22 @@ pub(crate) fn answer<T>(body: impl FnOnce() -> Result<T, Refusal>) -> T {
 /// Runs what may panic: a panic is raised as a fixed text.
 pub(crate) fn guard<T>(body: impl FnOnce() -> T) -> T {
     PgTryBuilder::new(std::panic::AssertUnwindSafe(body))
-        .catch_rust_panic(|cause| raise_panic(&cause))
+        .catch_rust_panic(|cause| raise_panic(&place(&cause)))
         .execute()
 }
 
-fn raise_panic(cause: &CaughtError) -> ! {
-    if let CaughtError::RustPanic { ereport, .. } = cause {
-        // Where, for whoever mends it; not what, which may quote data.
-        log(&format!("panicked at {}:{}", ereport.file(), ereport.line_number()));
-    }
+/// File and line.
+fn place(cause: &CaughtError) -> String {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = cause;
+    format!("{}:{}", report.file(), report.line_number())
+}
+
+/// Raises a panic that was caught, as a fixed text.
+pub(crate) fn raise_panic(place: &str) -> ! {
+    // Where, for whoever mends it; not what, which may quote data.
+    log(&format!("panicked at {place}"));
     pg_sys::panic::ErrorReport::new(
         PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         "internal error in pg_gatehouse",

@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 
 mod password;
 
-pub(crate) use password::{hashing, policy, product_name};
+pub(crate) use password::{hash_niceness, hashing, policy, product_name};
 
 #[derive(Clone, Copy, PostgresGucEnum)]
 #[expect(non_camel_case_types, reason = "pgrx makes the values of the setting from these names")]

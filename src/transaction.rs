@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use crate::{audit, keyring, sealed, secret};
+use crate::{apart, audit, keyring, sealed, secret};
 
 /// Asks PostgreSQL to tell of every end of a transaction or savepoint; called once, by the postmaster.
 pub(crate) fn watch() {
@@ -45,6 +45,7 @@ unsafe extern "C-unwind" fn at_event(event: pg_sys::XactEvent::Type, _argument: 
             keyring::at_end(event == XACT_EVENT_COMMIT);
             secret::at_end(event == XACT_EVENT_COMMIT);
             audit::at_end(event == XACT_EVENT_COMMIT);
+            apart::at_end();
         }
         _ => {}
     }

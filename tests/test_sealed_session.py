@@ -285,7 +285,7 @@ def test_request_claims_count_only_where_the_operator_says_so(owner):
             connection.execute("set pg_gatehouse.tenant_claim = 'user_metadata.tenant_id'")
 
 
-@pytest.mark.parametrize("call", ["auth.test_panic()", "auth.test_index_panic(99)"])
+@pytest.mark.parametrize("call", ["auth.test_panic()", "auth.test_index_panic(99)", "auth.test_hashing_panic()"])
 def test_a_panic_is_an_error_with_a_fixed_text_and_the_backend_lives(owner, call):
     pid = owner.execute("select pg_backend_pid()").fetchone()[0]
     with pytest.raises(psycopg.errors.InternalError_) as error:

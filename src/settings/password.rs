@@ -20,6 +20,7 @@ static BCRYPT_COST: GucSetting<i32> = GucSetting::<i32>::new(12);
 static ARGON2_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(19_456);
 static ARGON2_ITERATIONS: GucSetting<i32> = GucSetting::<i32>::new(2);
 static ARGON2_PARALLELISM: GucSetting<i32> = GucSetting::<i32>::new(1);
+static HASH_NICENESS: GucSetting<i32> = GucSetting::<i32>::new(5);
 static PASSWORD_MIN_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(15);
 static PASSWORD_MIN_LENGTH_WITH_FACTOR: GucSetting<i32> = GucSetting::<i32>::new(8);
 static PASSWORD_MIN_SCORE: GucSetting<i32> = GucSetting::<i32>::new(2);
@@ -64,6 +65,13 @@ pub(super) fn define() {
         16,
     );
     int(
+        c"pg_gatehouse.hash_niceness",
+        c"How much nicer than the server hashing a password is, 0 to 19; 0 hashes as everything else runs. Linux only.",
+        &HASH_NICENESS,
+        0,
+        19,
+    );
+    int(
         c"pg_gatehouse.password_min_length",
         c"Least number of characters in a new password, 6 to 128.",
         &PASSWORD_MIN_LENGTH,
@@ -104,6 +112,11 @@ pub(crate) fn hashing() -> HashSettings {
         argon2_iterations: number(&ARGON2_ITERATIONS),
         argon2_parallelism: number(&ARGON2_PARALLELISM),
     }
+}
+
+/// By how much hashing is nicer than the server, 0 to 19.
+pub(crate) fn hash_niceness() -> i32 {
+    HASH_NICENESS.get()
 }
 
 /// What new passwords must be.
