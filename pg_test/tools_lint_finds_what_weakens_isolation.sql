@@ -103,7 +103,7 @@ create function good.definer() returns int language sql security definer set sea
 revoke all on function good.definer() from public;
 grant execute on function good.definer() to authenticated;
 
-select tap.plan(23);
+select tap.plan(29);
 select tap.set_eq($$ select pg_temp.found('bad') $$, array[
     'rls_disabled off', 'tenant_index_missing off', 'tenant_column_nullable off', 'rls_disabled plain',
     'rls_not_forced unforced', 'rls_without_policy unforced', 'tenant_index_missing unforced',
@@ -151,6 +151,47 @@ select tap.results_eq($$ select code, remedy from auth.lint_preload('') $$,
 select tap.is((select string_agg(concat_ws(' ', level, code), ', ') from auth.lint_master_key('open', '/data/key', '/data')), 'error master_key_open, warning master_key_in_data_directory', 'an open master key in the data folder is found');
 select tap.is((select string_agg(code, ', ') from unnest(array['not_set', 'unreadable']) as p, auth.lint_master_key(p, '/key', '/data')), 'master_key_not_set, master_key_unreadable', 'so is a missing one');
 select tap.is_empty($$ select code from auth.lint_master_key(null, '/key', '/data') $$, 'and a good one is not');
+
+-- hooks: as those who call them find them
+create schema hooked;
+create function hooked.claims(claims jsonb) returns jsonb language sql as 'select claims';
+create function hooked.event(event jsonb) returns void language sql as '';
+create function hooked.as_text(claims jsonb) returns text language sql as 'select claims::text';
+create function hooked.several(claims jsonb) returns setof jsonb language sql as 'select claims';
+create function hooked.of_json(claims json) returns jsonb language sql as 'select claims::jsonb';
+create function hooked.theirs(claims jsonb) returns jsonb language sql as 'select claims';
+alter function hooked.theirs(jsonb) owner to reporter;
+create function pg_temp.unusable() returns setof text language sql as $$
+    select concat_ws(' ', level, object, regexp_replace(message, '\. Until.*', '')) from auth.lint() where code = 'hook_unusable'
+$$;
+create function pg_temp.unusable_as(setting text, function text) returns setof text language plpgsql as $$
+begin
+    perform set_config('pg_gatehouse.' || setting, function, true);
+    return query select regexp_replace(u, '.* can not be called: ', '') from pg_temp.unusable() as u;
+    perform set_config('pg_gatehouse.' || setting, '', true);
+end
+$$;
+select tap.is_empty($$ select pg_temp.unusable() $$, 'where no hook is named, none is missing');
+select tap.is_empty($$ select pg_temp.unusable_as(setting, function) from (values ('before_sign_up_hook', 'hooked.claims'), ('custom_claims_hook', 'hooked.claims'), ('event_hook', 'hooked.event')) as hook (setting, function) $$,
+    'hooks that can be called are fine');
+select tap.bag_eq($$ select function || ': ' || pg_temp.unusable_as(setting, function) from (values ('before_sign_up_hook', 'hooked.gone'), ('custom_claims_hook', 'gone.hook'), ('custom_claims_hook', 'hooked.of_json'),
+        ('before_sign_up_hook', 'hooked.as_text'), ('custom_claims_hook', 'hooked.several'), ('custom_claims_hook', 'hooked.event'), ('event_hook', 'hooked.claims'), ('custom_claims_hook', 'hooked.theirs')) as hook (setting, function) $$, array[
+    'hooked.gone: there is no such function with one argument of type jsonb', 'gone.hook: there is no such function with one argument of type jsonb',
+    'hooked.of_json: there is no such function with one argument of type jsonb',
+    'hooked.as_text: it must be a function that returns jsonb', 'hooked.several: it must be a function that returns jsonb',
+    'hooked.event: it must be a function that returns jsonb', 'hooked.claims: it must be a function that returns void',
+    'hooked.theirs: it belongs to a role that clients have; give it another owner'], 'those that can not are found, with the reason');
+set local pg_gatehouse.event_hook = 'hooked.gone';
+alter role owner_of_tables set pg_gatehouse.custom_claims_hook = 'hooked.claims';
+alter role owner_of_tables set pg_gatehouse.before_sign_up_hook = 'hooked.none';
+select tap.results_eq($$ select pg_temp.unusable() $$, array[
+    'error pg_gatehouse.before_sign_up_hook of role owner_of_tables hooked.none can not be called: there is no such function with one argument of type jsonb',
+    'error pg_gatehouse.event_hook hooked.gone can not be called: there is no such function with one argument of type jsonb'],
+    'here and in a role''s settings');
+select tap.throws_ok($$ select auth.record_event('sign_out', 'success') $$, '38000', null, 'and it is right: what asks it fails');
+set local pg_gatehouse.event_hook = '';
+alter role owner_of_tables reset all;
+select tap.is(auth.hook_problem('pg_gatehouse.issuer', 'hooked.claims'), 'there is no such setting', 'no other setting names a hook');
 
 -- grants on what is the extension's
 grant select on auth."user" to authenticated;

@@ -117,6 +117,46 @@ $$;
 revoke all on function auth.lint_master_key(text, text, text) from public;
 comment on function auth.lint_master_key(text, text, text) is 'Internal: findings of lint about the file of the master key.';
 
+create function auth.hook_problem(setting text, function text)
+returns text
+language c stable strict parallel safe
+as 'MODULE_PATHNAME', 'hook_problem_wrapper';
+revoke all on function auth.hook_problem(text, text) from public;
+comment on function auth.hook_problem(text, text) is
+'Internal: why a function can not be called as the hook of that setting; null when it can, or when it is the empty name of none.';
+
+create function auth.lint_hooks()
+returns setof auth.finding
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with place as (
+        select 'pg_gatehouse.before_sign_up_hook' as setting, 'jsonb' as returned, 'every sign-up' as what
+         union all select 'pg_gatehouse.custom_claims_hook', 'jsonb', 'every sign-in, sign-up and refresh'
+         union all select 'pg_gatehouse.event_hook', 'void', 'every act that the audit records as a success'
+    ), named as (
+        -- What comes from a role or database is below, with its name.
+        select s.name as setting, null as holder, s.setting as function
+          from pg_settings as s where s.source not in ('database', 'user', 'database user')
+         union all
+        select lower(split_part(entry, '=', 1)), concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname)),
+               substr(entry, strpos(entry, '=') + 1)
+          from pg_db_role_setting as s
+          cross join unnest(s.setconfig) as entry
+          left join pg_roles as r on r.oid = s.setrole
+          left join pg_database as d on d.oid = s.setdatabase
+         where s.setdatabase = 0 or d.datname = current_database()
+    )
+    select 'error', 'hook_unusable', concat_ws(' of ', setting, holder),
+           format('%s can not be called: %s. Until it can, %s fails', function, problem, what),
+           format('-- let %s(jsonb) be a function that returns %s, of an owner that clients can not become; or name another one: docs/identity.md', function, returned)
+      from named join place using (setting)
+      cross join lateral auth.hook_problem(setting, function) as problem
+     where problem is not null
+$$;
+revoke all on function auth.lint_hooks() from public;
+comment on function auth.lint_hooks() is 'Internal: findings of lint about hooks that can not be called.';
+
 create function auth.lint_settings()
 returns setof auth.finding
 language sql volatile

@@ -22,6 +22,7 @@ as $$
         select * from auth.lint_functions() union all
         select * from auth.lint_roles() union all
         select * from auth.lint_identity() union all
+        select * from auth.lint_hooks() union all
         select * from auth.lint_settings()
       ) as f
      order by array_position(array['error', 'warning', 'info'], f.level), f.code collate "C", f.object collate "C"

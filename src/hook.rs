@@ -40,6 +40,13 @@ enum Place {
 }
 
 impl Place {
+    const ALL: [Self; 3] = [Self::BeforeSignUp, Self::CustomClaims, Self::Event];
+
+    /// By the name of its setting.
+    fn of(setting: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|place| place.setting() == setting)
+    }
+
     const fn returns(self) -> pg_sys::Oid {
         match self {
             Self::BeforeSignUp | Self::CustomClaims => pg_sys::JSONBOID,
@@ -118,6 +125,23 @@ fn call_event_hook(event: JsonB) {
     })
 }
 
+/// `auth.hook_problem(setting, function)`: why the function can not be called; null when it can.
+#[pg_extern(sql = false)]
+fn hook_problem(setting: &str, function: &str) -> Option<String> {
+    answer(|| {
+        if function.is_empty() {
+            return Ok(None);
+        }
+        let Some(place) = Place::of(setting) else {
+            return Ok(Some("there is no such setting".into()));
+        };
+        Ok(match Function::find(place, function) {
+            Ok(_) => None,
+            Err(Failure::Broken(why) | Failure::Raised(why)) => Some(why),
+        })
+    })
+}
+
 fn object(argument: &JsonB) -> Result<Map<String, Value>, Refusal> {
     match &argument.0 {
         Value::Object(object) => Ok(object.clone()),
@@ -139,7 +163,7 @@ fn broken(place: Place, why: &str) -> Refusal {
 
 /// Calls the function that the setting names, as its owner; none when it gives null.
 fn call(place: Place, argument: JsonB) -> Result<Option<Value>, Failure> {
-    let function = Function::find(place)?;
+    let function = Function::find(place, &place.function())?;
     let argument = argument.into_datum().unwrap_or(pg_sys::Datum::from(0));
     let caller = Caller::become_owner(function.owner);
     // SAFETY: the function takes one jsonb and returns what was asked for.

@@ -20,8 +20,9 @@ pub(super) struct Function {
 }
 
 impl Function {
-    pub(super) fn find(place: Place) -> Result<Self, Failure> {
-        let name = FunctionName::parse(&place.function())?;
+    /// The function of that name, schema.function, if it can be the hook of that place.
+    pub(super) fn find(place: Place, name: &str) -> Result<Self, Failure> {
+        let name = FunctionName::parse(name)?;
         let broken = |why: &str| Failure::Broken(why.to_owned());
         let oid = look_up(&name)
             .ok_or_else(|| broken("there is no such function with one argument of type jsonb"))?;
