@@ -2,12 +2,10 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
 use axum::response::Response;
@@ -28,10 +26,10 @@ use crate::sql::Statement;
 use crate::tx::{Context, Identity};
 
 /// Answers every path that no other route takes.
-pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
+pub(crate) async fn handle(app: &App, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let config = app.config();
-    let answered = answer(&app, &config, &parts, body).await;
+    let answered = answer(app, &config, &parts, body).await;
     let mut response = answered.unwrap_or_else(|error| error.respond(config.verbose_errors));
     finish(&config, &parts, response.headers_mut());
     if parts.method == Method::HEAD { response.map(|_| Body::new(NoBody)) } else { response }

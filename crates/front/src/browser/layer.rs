@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::auth::calls::Call;
 use crate::auth::error::AuthError;
 use crate::config::Config;
-use crate::data::{now, read_body};
+use crate::data::{self, now, read_body};
 use crate::request::Variables;
 
 const API_KEY: HeaderName = HeaderName::from_static("apikey");
@@ -49,15 +49,30 @@ const PUBLIC: [&str; 12] = [
 
 /// Before the auth API.
 pub(crate) async fn auth_api(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
-    answer(app, request, next, Api::Auth).await
+    answer(app, request, Onward::Route(next), Api::Auth).await
 }
 
 /// Before the data API.
-pub(crate) async fn data_api(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
-    answer(app, request, next, Api::Data).await
+pub(crate) async fn data_api(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
+    answer(Arc::clone(&app), request, Onward::Data(app), Api::Data).await
 }
 
-async fn answer(app: Arc<App>, request: Request<Body>, next: Next, api: Api) -> Response {
+/// What stands behind.
+enum Onward {
+    Data(Arc<App>),
+    Route(Next),
+}
+
+impl Onward {
+    async fn run(self, request: Request<Body>) -> Response {
+        match self {
+            Self::Data(app) => data::handle(&app, request).await,
+            Self::Route(next) => next.run(request).await,
+        }
+    }
+}
+
+async fn answer(app: Arc<App>, request: Request<Body>, next: Onward, api: Api) -> Response {
     let (mut parts, body) = request.into_parts();
     let cookies = Cookies::take(&mut parts.headers);
     let config = app.config();
@@ -74,7 +89,8 @@ async fn answer(app: Arc<App>, request: Request<Body>, next: Next, api: Api) -> 
         return api.respond(cross_site(), &parts);
     }
     let mut exchange = Exchange { app: &app, api, cookies, set: SetCookies::default() };
-    let mut response = match exchange.run(&mut parts, body, tokens, next).await {
+    // Boxed: requests without cookies have no room for it to pay.
+    let mut response = match Box::pin(exchange.run(&mut parts, body, tokens, next)).await {
         Ok(response) => response,
         Err(error) => api.respond(error, &parts),
     };
@@ -101,7 +117,7 @@ impl Exchange<'_> {
         parts: &mut Parts,
         body: Body,
         tokens: Option<Tokens>,
-        next: Next,
+        next: Onward,
     ) -> Result<Response, AuthError> {
         if self.api == Api::Auth && is_refresh(parts) {
             return self.refresh(parts, tokens, body, next).await;
@@ -149,7 +165,7 @@ impl Exchange<'_> {
         parts: &mut Parts,
         tokens: Option<Tokens>,
         body: Body,
-        next: Next,
+        next: Onward,
     ) -> Result<Response, AuthError> {
         let Some(refresh) = tokens.and_then(|tokens| tokens.refresh) else {
             let response = next.run(Request::from_parts(parts.clone(), body)).await;
@@ -167,8 +183,7 @@ impl Exchange<'_> {
 
 /// Whether the session's cookies stand for the caller: only where nobody else is shown.
 fn counts(parts: &Parts, config: &Config, api: Api, asked: bool) -> bool {
-    // The keys and the configuration are at the root, too.
-    let is_public = PUBLIC.contains(&route(parts)) && (api == Api::Auth || route(parts).starts_with('.'));
+    let is_public = api == Api::Auth && PUBLIC.contains(&route(parts));
     shows_nobody(&parts.headers, config.anon_role.as_deref().unwrap_or(ANON_ROLE)) && (asked || !is_public)
 }
 

@@ -18,14 +18,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Version, header};
 use axum::response::Response;
 use flood::Flood;
 use tokio::time::timeout;
-use tower_service::Service;
 
 pub(crate) use flood::network;
 
 use crate::app::App;
 use crate::config::{Config, Http};
 use crate::error::Error;
-use crate::{auth, pages, response};
+use crate::{auth, pages, response, router};
 
 /// What the database reads the client's address from: `pg_gatehouse.client_address_header`.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("x-gatehouse-client-address");
@@ -126,8 +125,8 @@ pub(crate) fn enter<B>(request: &mut Request<B>, client: Option<IpAddr>) -> Head
 
 /// Answers a request that has entered.
 pub(crate) async fn pass(
-    app: &App,
-    mut router: Router,
+    app: &Arc<App>,
+    router: Router,
     request: Request<Body>,
     origin: Origin,
     client: Option<IpAddr>,
@@ -144,8 +143,9 @@ pub(crate) async fn pass(
     } else if let Some(preflight) = preflight(&request, &config.cors_origins) {
         return preflight;
     } else {
-        match timely(&door, router.call(request)).await {
-            Some(Ok(answer)) => answer,
+        // Boxed here: what holds it would be as large, and it moves.
+        match timely(&door, Box::pin(router::answer(app, router, request))).await {
+            Some(answer) => answer,
             None => form.refuse(Error::RequestTimeout),
         }
     };

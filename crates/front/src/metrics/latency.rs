@@ -71,6 +71,11 @@ impl Class {
         }
     }
 
+    /// What no route but the data API's takes.
+    pub(crate) fn is_data(self) -> bool {
+        matches!(self, Self::Call | Self::Data)
+    }
+
     fn place(self) -> usize {
         CLASSES.iter().position(|(class, _)| *class == self).unwrap_or_default()
     }

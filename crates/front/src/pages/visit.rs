@@ -5,7 +5,7 @@ mod session;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, State};
+use axum::extract::FromRequest;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
@@ -86,7 +86,7 @@ impl FromRequest<Arc<App>> for Visit {
     async fn from_request(request: Request<Body>, app: &Arc<App>) -> Result<Self, Response> {
         let config = app.config();
         if !config.pages.enabled {
-            return Err(data::handle(State(Arc::clone(app)), request).await);
+            return Err(data::handle(app, request).await);
         }
         let (mut parts, body) = request.into_parts();
         let cookies = Cookies::take(&mut parts.headers);

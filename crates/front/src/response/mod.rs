@@ -24,6 +24,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=ut
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
 
+/// Headers that an answer has in the end.
+const USUAL_HEADERS: usize = 12;
+
 /// The answer to a data request.
 ///
 /// # Errors
@@ -189,6 +192,8 @@ fn info(allow: &str) -> Response {
 fn respond(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
+    // What every answer gets on its way out has room at once.
+    response.headers_mut().reserve(USUAL_HEADERS);
     response
 }
 

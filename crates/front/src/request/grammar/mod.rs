@@ -93,23 +93,34 @@ fn run<T>(
     rest: Rest,
     mut parser: impl FnMut(&mut Input<'_>) -> Parsed<T>,
 ) -> Result<T, Error> {
-    let trace = Trace::new(text.len());
-    let mut input = Input { input: text, state: &trace };
-    let parsed = parser(&mut input);
-    if trace.is_too_deep() {
+    let silent = Trace::silent(text.len());
+    if let Some(value) = attempt(text, &silent, rest, &mut parser) {
+        return Ok(value);
+    }
+    if silent.is_too_deep() {
         return Err(Error::Parse {
             message: format!("failed to parse {what}: it nests deeper than {MOST_LEVELS} levels"),
             details: format!("at most {MOST_LEVELS} levels of parentheses are allowed"),
         });
     }
-    match parsed {
-        Ok(value) if input.input.is_empty() || rest.is_fine(input.input) => Ok(value),
-        Ok(_) => {
-            trace.note(&input, "end of input");
-            Err(failure(what, shown, text, &trace))
-        }
-        Err(_) => Err(failure(what, shown, text, &trace)),
+    // Once more, to see what is wrong.
+    let noting = Trace::noting(text.len());
+    attempt(text, &noting, rest, &mut parser).ok_or_else(|| failure(what, shown, text, &noting))
+}
+
+fn attempt<'i, T>(
+    text: &'i str,
+    trace: &'i Trace,
+    rest: Rest,
+    parser: &mut impl FnMut(&mut Input<'i>) -> Parsed<T>,
+) -> Option<T> {
+    let mut input = Input { input: text, state: trace };
+    let value = parser(&mut input).ok().filter(|_| !trace.is_too_deep())?;
+    if input.input.is_empty() || rest.is_fine(input.input) {
+        return Some(value);
     }
+    trace.note(&input, "end of input");
+    None
 }
 
 fn failure(what: &str, shown: &str, text: &str, trace: &Trace) -> Error {

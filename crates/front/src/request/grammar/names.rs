@@ -1,7 +1,8 @@
 //! Names of fields, JSON paths, identifiers.
 
 use winnow::Parser;
-use winnow::combinator::{alt, opt, preceded, repeat, separated};
+use winnow::combinator::{alt, opt, preceded, repeat};
+use winnow::stream::Stream;
 
 use super::trace::{Input, Parsed, ahead, character, literal, one, run_of, some_of};
 use crate::request::tree::{Field, JsonOperand, JsonStep};
@@ -60,8 +61,16 @@ fn dashed(part: fn(&mut Input<'_>) -> Parsed<String>, input: &mut Input<'_>) -> 
         }
         character('-', "\"-\"")(input)
     };
-    let parts: Vec<String> = separated(1.., part, dash).parse_next(input)?;
-    Ok(parts.join("-"))
+    let mut name = part(input)?;
+    loop {
+        let start = input.checkpoint();
+        let Ok(next) = dash(input).and_then(|_| part(input)) else {
+            input.reset(&start);
+            return Ok(name);
+        };
+        name.push('-');
+        name.push_str(&next);
+    }
 }
 
 /// A field name with its JSON path, blanks around.

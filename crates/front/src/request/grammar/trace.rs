@@ -13,6 +13,8 @@ pub(super) type Parsed<T> = Result<T, winnow::error::EmptyError>;
 #[derive(Debug)]
 pub(super) struct Trace {
     length: usize,
+    /// Whether anything is noted: it takes time, and most texts are good.
+    notes: bool,
     furthest: Cell<usize>,
     expected: RefCell<Vec<&'static str>>,
     depth: Cell<usize>,
@@ -20,9 +22,11 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(length: usize) -> Self {
+    /// For a text of this length.
+    pub(super) fn silent(length: usize) -> Self {
         Self {
             length,
+            notes: false,
             furthest: Cell::new(0),
             expected: RefCell::default(),
             depth: Cell::new(0),
@@ -30,8 +34,15 @@ impl Trace {
         }
     }
 
+    pub(super) fn noting(length: usize) -> Self {
+        Self { notes: true, ..Self::silent(length) }
+    }
+
     /// Something failed here that wanted `expected`; nothing when that is empty.
     pub(super) fn note(&self, input: &Input<'_>, expected: &'static str) {
+        if !self.notes {
+            return;
+        }
         let offset = self.length - input.input.len();
         if offset < self.furthest.get() {
             return;
