@@ -1,4 +1,4 @@
-"""A cluster of its own for a test that crashes it or sets what the shared one must not have."""
+"""Clusters of its own for a test that crashes them or sets what the shared one must not have."""
 
 import contextlib
 import os
@@ -20,6 +20,25 @@ def as_server(*command, **options):
     return done
 
 
+def bin(name):
+    return pathlib.Path(os.environ["GATEHOUSE_PG_BIN"]) / name
+
+
+@contextlib.contextmanager
+def place():
+    """A folder of the server's, and a free port."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-test-", dir="/var/tmp"))
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    try:
+        yield folder, port
+    finally:
+        shutil.rmtree(folder)
+
+
 class Cluster:
     def __init__(self, folder, port):
         self.folder, self.port = folder, port
@@ -29,6 +48,17 @@ class Cluster:
 
     def connect(self, user="postgres", database="postgres", **options):
         return psycopg.connect(self.uri(user, database), autocommit=True, **options)
+
+    def pg_ctl(self, *words):
+        as_server(bin("pg_ctl"), "-D", self.folder / "data", "-w", *words)
+
+    def start(self):
+        self.pg_ctl("-l", self.folder / "log", "start")
+
+    def stop(self, mode="fast"):
+        """If it runs."""
+        if (self.folder / "data/postmaster.pid").exists():
+            self.pg_ctl("-m", mode, "stop")
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
@@ -42,32 +72,44 @@ def create_extension(cluster):
         owner.execute("update auth.throttle_limit set attempts = null; delete from auth.throttle_delay")
 
 
+def configure(data, port, *settings):
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write("\n".join([
+            f"port = {port}", "listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "fsync = off", *settings, ""]))
+
+
 @contextlib.contextmanager
 def cluster(*settings, preload="pg_gatehouse", master_key=None, extension=True):
     """Running, with the extension in database postgres and a signing key; nobody needs a password."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-test-", dir="/var/tmp"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    key = folder / "master.key"
-    key.write_text(master_key or secrets.token_hex(32))
-    key.chmod(0o600)
-    if os.getuid() == 0:
-        for path in (folder, key):
-            shutil.chown(path, "postgres", "postgres")
-    data = folder / "data"
-    bin = pathlib.Path(os.environ["GATEHOUSE_PG_BIN"])
-    as_server(bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8")
-    with (data / "postgresql.conf").open("a") as conf:
-        conf.write("\n".join([
-            f"port = {port}", "listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "fsync = off",
-            f"shared_preload_libraries = '{preload}'", f"pg_gatehouse.master_key_file = '{key}'", *settings, ""]))
-    as_server(bin / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "start")
-    try:
+    with place() as (folder, port):
+        key = folder / "master.key"
+        key.write_text(master_key or secrets.token_hex(32))
+        key.chmod(0o600)
+        if os.getuid() == 0:
+            shutil.chown(key, "postgres", "postgres")
+        data = folder / "data"
+        as_server(bin("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8")
+        configure(data, port, f"shared_preload_libraries = '{preload}'", f"pg_gatehouse.master_key_file = '{key}'", *settings)
         made = Cluster(folder, port)
-        if extension:
-            create_extension(made)
-        yield made
-    finally:
-        as_server(bin / "pg_ctl", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+        try:
+            made.start()
+            if extension:
+                create_extension(made)
+            yield made
+        finally:
+            made.stop("immediate")
+
+
+@contextlib.contextmanager
+def standby(primary):
+    """Running, and as far as the primary is now."""
+    with place() as (folder, port):
+        data = folder / "data"
+        as_server(bin("pg_basebackup"), "-D", data, "-R", "-X", "stream", "-c", "fast", "-d", primary.uri())
+        configure(data, port)
+        made = Cluster(folder, port)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop("immediate")
