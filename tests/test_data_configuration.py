@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import httpx
 import psycopg
 import pytest
 from conftest import uri
@@ -26,7 +27,8 @@ def owner():
 @pytest.mark.parametrize("name,value", [
     ("SERVER_PORT", "http"), ("DB_POOL", "0"), ("LOG_LEVEL", "loud"), ("DB_TX_END", "maybe"), ("OPENAPI_MODE", "all"), ("DB_SCHEMAS", "pg_catalog"),
     ("DB_MAX_ROWS", "-1"), ("JWT_ROLE_CLAIM_KEY", "role"), ("SERVER_UNIX_SOCKET_MODE", "9"), ("OPENAPI_SERVER_PROXY_URI", "ftp://x"),
-    ("DB_AGGREGATES_ENABLED", "perhaps"), ("ADMIN_SERVER_PORT", "70000"), ("JWT_AUD", "a b:c"), ("CLIENT_ERROR_VERBOSITY", "chatty"),
+    ("DB_AGGREGATES_ENABLED", "perhaps"), ("ADMIN_SERVER_PORT", "70000"), ("JWT_AUD", "a b:c"), ("CLIENT_ERROR_VERBOSITY", "chatty"), ("LOG_QUERY", "some"),
+    ("DB_POOL_AUTOMATIC_RECOVERY", "later"),
 ])
 def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(name, value):
     ended = gatehouse("serve", **{name: value})
@@ -53,6 +55,23 @@ def test_the_configuration_is_shown_as_it_is_understood(tmp_path):
     assert gatehouse(str(tmp_path / "nothing.conf")).returncode == 1
     file.write_text("just words\n")
     assert f"{file}:1: " in gatehouse(str(file)).stderr
+
+
+POSTGREST = """
+    admin-server-host admin-server-port admin-server-unix-socket admin-server-unix-socket-mode client-error-verbosity
+    db-aggregates-enabled db-anon-role db-channel db-channel-enabled db-config db-extra-search-path db-hoisted-tx-settings db-max-rows
+    db-plan-enabled db-pool db-pool-acquisition-timeout db-pool-automatic-recovery db-pool-max-idletime db-pool-max-lifetime
+    db-pre-config db-pre-request db-prepared-statements db-root-spec db-schemas db-tx-end db-uri jwt-aud jwt-cache-max-entries
+    jwt-role-claim-key jwt-secret jwt-secret-is-base64 log-level log-query openapi-mode openapi-security-active
+    openapi-server-proxy-uri server-cors-allowed-origins server-host server-port server-reuseport server-timing-enabled
+    server-trace-header server-unix-socket server-unix-socket-mode url-use-legacy-target-names
+""".split()
+
+
+def test_every_name_of_postgrest_is_known():
+    shown = {line.split(" = ")[0] for line in gatehouse("--dump-config").stdout.splitlines()}
+    assert set(POSTGREST) - shown == set()
+    assert {name for name in shown if not name.startswith(("gatehouse-", "app.settings."))} == set(POSTGREST)
 
 
 def test_an_example_can_be_understood(tmp_path):
@@ -108,6 +127,42 @@ def test_a_role_brings_its_settings_and_its_isolation():
                 assert client.post("/rpc/sleepy", json={"seconds": 5}).json()["code"] == "57014"
         finally:
             connection.execute("alter role anon reset statement_timeout")
+
+
+def test_a_role_brings_a_setting_of_superusers_if_the_login_role_may_set_it():
+    with owner() as connection:
+        if connection.info.server_version < 150000:
+            pytest.skip("no privileges on parameters before PostgreSQL 15")
+        connection.execute("create function api.limit() returns text language sql stable as $$ select current_setting('log_min_duration_statement') $$")
+        connection.execute("alter role anon set log_min_duration_statement = '77s'")
+        try:
+            with serve() as client:
+                assert client.get("/rpc/limit").json() != "77s"
+                connection.execute("grant set on parameter log_min_duration_statement to authenticator; notify pgrst")
+                until(lambda: client.get("/rpc/limit").json() == "77s")
+                connection.execute("revoke set on parameter log_min_duration_statement from authenticator; notify pgrst")
+                until(lambda: client.get("/rpc/limit").status_code == 200 and client.get("/rpc/limit").json() != "77s")
+        finally:
+            connection.execute("alter role anon reset log_min_duration_statement; drop function api.limit()")
+
+
+def test_a_function_brings_the_settings_that_are_hoisted():
+    with owner() as connection:
+        connection.execute("""
+            create function api.of_its_own() returns json language sql stable
+                set work_mem = '777kB' set statement_timeout = '4321ms' set default_transaction_isolation = 'serializable'
+                as $$ select json_build_array(current_setting('work_mem'), current_setting('statement_timeout'), current_setting('transaction_isolation')) $$;
+            create function api.nap() returns text language sql stable set statement_timeout = '200ms' as 'select pg_sleep(10)::text';
+        """)
+        try:
+            with serve() as client:
+                assert client.get("/rpc/of_its_own").json() == ["777kB", "4321ms", "serializable"]
+                # Of a function itself a time limit comes too late; of its transaction it counts.
+                assert client.get("/rpc/nap").json()["code"] == "57014"
+            with serve(DB_HOISTED_TX_SETTINGS="work_mem") as client, pytest.raises(httpx.ReadTimeout):
+                client.get("/rpc/nap", timeout=1)
+        finally:
+            connection.execute("drop function api.of_its_own(), api.nap()")
 
 
 def test_the_operators_function_runs_before_every_request():

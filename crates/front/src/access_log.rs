@@ -1,4 +1,5 @@
-//! One line for an answered request, in the common log format, by PostgREST's levels.
+//! One line for an answered request, in the common log format, by PostgREST's levels; before it the
+//! request's SQL, where that is wanted.
 
 use std::net::IpAddr;
 
@@ -7,6 +8,16 @@ use axum::response::Response;
 use hyper::body::Body as _;
 
 use crate::config::LogLevel;
+
+/// The statements of a request, in an extension of its answer. Values are not in them: they are bound.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queries(Vec<Box<str>>);
+
+impl Queries {
+    pub(crate) fn note<'a>(&mut self, statements: impl Iterator<Item = &'a str>) {
+        self.0.extend(statements.map(Into::into));
+    }
+}
 
 /// What is known of a request before it is answered. Cheap to keep: most are never logged.
 #[derive(Debug)]
@@ -46,6 +57,9 @@ impl Entry {
         let size = size.map_or_else(|| "-".to_owned(), |size| size.to_string());
         let peer = self.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
         let (id, user_agent) = (text(self.id.as_ref()), text(self.user_agent.as_ref()));
+        for sql in response.extensions().get::<Queries>().iter().flat_map(|queries| &queries.0) {
+            tracing::info!(target: "gatehouse::query", id, "{sql}");
+        }
         let Self { method, uri, version, .. } = self;
         tracing::info!(
             target: "gatehouse::access",

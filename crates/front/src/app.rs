@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use crate::config::{Config, Delivery, Sources};
 use crate::door::Door;
 use crate::mail::DevMailbox;
@@ -19,6 +21,8 @@ pub(crate) struct App {
     /// Where mail goes in development.
     pub(crate) mailbox: Option<Arc<DevMailbox>>,
     config: RwLock<Arc<Config>>,
+    /// Where the database is listened to, for whoever has to know when that changes.
+    channel: watch::Sender<Option<String>>,
     door: RwLock<Arc<Door>>,
     schema_cache: RwLock<Option<Arc<SchemaCache>>>,
     /// The last attempt to read the schema cache failed, or none has ended.
@@ -36,6 +40,7 @@ impl App {
             sources,
             door: RwLock::new(Arc::new(Door::new(&config.http))),
             mailbox: is_mailbox.then(Arc::default),
+            channel: watch::Sender::new(config.channel.clone()),
             config: RwLock::new(Arc::new(config)),
             schema_cache: RwLock::new(None),
             stale: AtomicBool::new(true),
@@ -52,8 +57,18 @@ impl App {
         if config.http != self.config().http {
             *self.door.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Door::new(&config.http));
         }
+        self.channel.send_if_modified(|channel| {
+            let is_other = *channel != config.channel;
+            channel.clone_from(&config.channel);
+            is_other
+        });
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         Ok(())
+    }
+
+    /// As the configuration has it, and told when it has another.
+    pub(crate) fn channel(&self) -> watch::Receiver<Option<String>> {
+        self.channel.subscribe()
     }
 
     pub(crate) fn door(&self) -> Arc<Door> {

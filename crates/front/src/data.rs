@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Frame};
 use tokio::time::timeout;
 
+use crate::access_log::Queries;
 use crate::app::App;
 use crate::config::{Config, OpenApiMode};
 use crate::error::Error;
@@ -29,8 +30,10 @@ use crate::tx::{Context, Identity};
 pub(crate) async fn handle(app: &App, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let config = app.config();
-    let answered = answer(app, &config, &parts, body).await;
+    let mut queries = config.log_query.then(Queries::default);
+    let answered = answer(app, &config, &parts, body, queries.as_mut()).await;
     let mut response = answered.unwrap_or_else(|error| error.respond(config.verbose_errors));
+    queries.and_then(|queries| response.extensions_mut().insert(queries));
     finish(&config, &parts, response.headers_mut());
     if parts.method == Method::HEAD { response.map(|_| Body::new(NoBody)) } else { response }
 }
@@ -58,7 +61,13 @@ fn finish(config: &Config, parts: &Parts, headers: &mut HeaderMap) {
     }
 }
 
-async fn answer(app: &App, config: &Config, parts: &Parts, body: Body) -> Result<Response, Error> {
+async fn answer(
+    app: &App,
+    config: &Config,
+    parts: &Parts,
+    body: Body,
+    queries: Option<&mut Queries>,
+) -> Result<Response, Error> {
     let mut timing = Timing::new(config.server_timing);
     let cache = app.schema_cache().ok_or(Error::SchemaCacheMissing)?;
     let verifies = config.tokens.is_some();
@@ -83,10 +92,10 @@ async fn answer(app: &App, config: &Config, parts: &Parts, body: Body) -> Result
     let context = context(config, &cache, &identity, &variables, &request, &plan);
     let mut response = match &plan {
         Plan::Describe { headers_only, version_3 } => {
-            describe(app, config, context, &request, *headers_only, *version_3).await?
+            describe(app, config, context, &request, [*headers_only, *version_3], queries).await?
         }
         Plan::Info { .. } => response::data(&plan, &request, None, &crate::tx::Outcome::default())?,
-        plan => run(app, config, context, &request, plan).await?,
+        plan => run(app, config, context, &request, plan, queries).await?,
     };
     timing.step("transaction");
 
@@ -105,12 +114,13 @@ async fn run(
     context: Context<'_>,
     request: &ApiRequest<'_>,
     plan: &Plan<'_>,
+    queries: Option<&mut Queries>,
 ) -> Result<Response, Error> {
     let missing = || Error::Internal("the plan has no statement");
     let statement =
         Statement::of(plan, &request.preferences, request.range, config.max_rows).ok_or_else(missing)?;
     let estimate = request.preferences.estimates().then(|| Statement::estimate(plan)).flatten();
-    let outcome = app.database.run(context, &statement, estimate.as_ref()).await;
+    let outcome = app.database.run(context, &statement, estimate.as_ref(), queries).await;
     let outcome = outcome.map_err(|error| explain(error, plan))?;
     response::data(plan, request, config.max_rows, &outcome)
 }
@@ -137,12 +147,12 @@ async fn describe(
     config: &Config,
     context: Context<'_>,
     request: &ApiRequest<'_>,
-    headers_only: bool,
-    version_3: bool,
+    [headers_only, version_3]: [bool; 2],
+    queries: Option<&mut Queries>,
 ) -> Result<Response, Error> {
     let everything = config.openapi.mode == OpenApiMode::IgnorePrivileges;
     let statement = crate::sql::description(request.profile.schema, everything);
-    let outcome = app.database.run(context, &statement, None).await?;
+    let outcome = app.database.run(context, &statement, None, queries).await?;
     openapi::respond(config, context.cache, request, &outcome, headers_only, version_3)
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(crate) use caller::Identity;
 use caller::scope;
 
+use crate::access_log::Queries;
 use crate::config::Config;
 use crate::error::Error;
 use crate::pg::{ConnectError, PgError, Pool, Row, Step};
@@ -125,20 +126,25 @@ impl Database {
         })
     }
 
-    /// Goes by another configuration from now on. The pools stay as they are.
+    /// Goes by another configuration from now on. The pools stay as large and where they are.
     ///
     /// # Errors
     /// The keys are none; the configuration has judged them before.
     pub(crate) fn reconfigure(&self, config: &Config) -> Result<(), gatehouse_core::Error> {
         let settings = Arc::new(Settings::new(config)?);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.pools().for_each(|pool| pool.prepare_statements(config.pool.prepared_statements));
         Ok(())
     }
 
     /// Closes connections that had nothing to do for too long.
     pub(crate) fn tidy(&self) {
+        self.pools().for_each(Pool::tidy);
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &Pool> {
         let others = [&self.service_pool, &self.read_pool, &self.login.service_pool].into_iter().flatten();
-        [&self.pool, &self.login.pool].into_iter().chain(others).for_each(Pool::tidy);
+        [&self.pool, &self.login.pool].into_iter().chain(others)
     }
 
     /// The pool of the login role that may act as `service_role`.
@@ -168,7 +174,8 @@ impl Database {
         Identity::of(&self.settings(), credential, now)
     }
 
-    /// Runs one statement as the caller; with `estimate`, what the planner thinks of it too.
+    /// Runs one statement as the caller; with `estimate`, what the planner thinks of it too. What is
+    /// sent is noted in `queries`.
     ///
     /// # Errors
     /// The first error of the transaction; nothing of it stays then.
@@ -177,6 +184,7 @@ impl Database {
         context: Context<'_>,
         statement: &Statement,
         estimate: Option<&Statement>,
+        queries: Option<&mut Queries>,
     ) -> Result<Outcome, Error> {
         let (identity, settings) = (context.identity, &*self.settings());
         let role_settings = context.cache.role_settings(identity.role());
@@ -196,6 +204,9 @@ impl Database {
         steps.extend(estimate.map(|estimate| estimate.step(&estimate_values, scope)));
         if context.rolls_back {
             steps.extend([CHECK_DEFERRED, ROLLBACK].map(|sql| Step::new(sql, &[], &[])));
+        }
+        if let Some(queries) = queries {
+            queries.note(steps.iter().map(|step| step.sql));
         }
         let rows = self.pool_for(context).run(&steps).await;
         let rows = rows.map_err(|error| identity.blame(error, prelude_step, context.checks_rows))?;

@@ -9,6 +9,9 @@ use super::{BindHost, Config, Delivery, Family, ForwardingHeader, Http, Listen, 
 /// A file to begin with.
 pub(crate) const EXAMPLE: &str = include_str!("example.conf");
 
+/// Of the file of a socket, in octal.
+const DEFAULT_MODE: &str = "660";
+
 /// What stands for a secret.
 const HIDDEN: &str = "(hidden)";
 
@@ -46,6 +49,7 @@ impl Config {
             ("db-plan-enabled", self.plans.to_string()),
             ("db-pool", self.pool.size.to_string()),
             ("db-pool-acquisition-timeout", seconds(self.pool.acquisition_timeout)),
+            ("db-pool-automatic-recovery", self.automatic_recovery.to_string()),
             ("db-pool-max-idletime", seconds(self.pool.max_idle)),
             ("db-pool-max-lifetime", seconds(self.pool.max_lifetime)),
             ("db-pre-config", qualified(self.pre_config.as_ref())),
@@ -63,12 +67,14 @@ impl Config {
     fn server_entries(&self) -> Vec<(&'static str, String)> {
         let (host, port, socket, mode) = place(&self.listen);
         let admin = self.admin.as_ref().map(place);
-        let (admin_host, admin_port, admin_socket, _) = admin.unwrap_or_default();
+        let (admin_host, admin_port, admin_socket, admin_mode) =
+            admin.unwrap_or_else(|| (String::new(), None, String::new(), DEFAULT_MODE.to_owned()));
         let trace = self.trace_header.as_ref().map(axum::http::HeaderName::as_str);
         vec![
             ("admin-server-host", quoted(&admin_host)),
             ("admin-server-port", admin_port.unwrap_or_else(|| quoted(""))),
             ("admin-server-unix-socket", quoted(&admin_socket)),
+            ("admin-server-unix-socket-mode", quoted(&admin_mode)),
             ("client-error-verbosity", quoted(if self.verbose_errors { "verbose" } else { "minimal" })),
             ("gatehouse-brand-color", quoted(&self.pages.brand.palette.given.to_string())),
             ("gatehouse-brand-logo", quoted(self.pages.brand.logo.as_deref().unwrap_or_default())),
@@ -76,6 +82,7 @@ impl Config {
             ("gatehouse-cookie-sessions", self.pages.cookie_sessions.to_string()),
             ("gatehouse-pages", self.pages.enabled.to_string()),
             ("log-level", quoted(level_name(self.log_level))),
+            ("log-query", self.log_query.to_string()),
             ("openapi-mode", quoted(mode_name(self.openapi.mode))),
             ("openapi-security-active", self.openapi.security.to_string()),
             ("openapi-server-proxy-uri", quoted(self.openapi.proxy.as_deref().unwrap_or_default())),
@@ -140,6 +147,7 @@ impl Config {
             ("jwt-cache-max-entries", tokens.map_or(0, |tokens| tokens.cache_size).to_string()),
             ("jwt-role-claim-key", quoted(role_claim)),
             ("jwt-secret", secret(tokens.is_some())),
+            ("jwt-secret-is-base64", tokens.is_some_and(|tokens| tokens.is_base64).to_string()),
         ]
     }
 
@@ -181,7 +189,7 @@ fn place(listen: &Listen) -> (String, Option<String>, String, String) {
                 BindHost::Any(Family::V6) => "!6",
                 BindHost::Named(name) => name,
             };
-            (host.to_owned(), Some(port.to_string()), String::new(), "660".to_owned())
+            (host.to_owned(), Some(port.to_string()), String::new(), DEFAULT_MODE.to_owned())
         }
         Listen::Unix { path, mode } => (String::new(), None, path.display().to_string(), format!("{mode:o}")),
     }

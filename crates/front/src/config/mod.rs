@@ -68,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) database_settings: bool,
     /// Where the database says that something changed; `None` does not listen.
     pub(crate) channel: Option<String>,
+    /// Whether a lost database is waited for; otherwise the process ends.
+    pub(crate) automatic_recovery: bool,
     /// Most rows in one answer.
     pub(crate) max_rows: Option<u64>,
     pub(crate) aggregates: bool,
@@ -81,6 +83,8 @@ pub(crate) struct Config {
     /// How tokens are verified here; `None` leaves it to the extension in the database.
     pub(crate) tokens: Option<TokenSettings>,
     pub(crate) log_level: LogLevel,
+    /// Whether the SQL of a request is logged with it.
+    pub(crate) log_query: bool,
     pub(crate) log_format: LogFormat,
     pub(crate) openapi: OpenApi,
     /// Whether errors tell details and hints.
@@ -128,6 +132,7 @@ impl Config {
             pre_config: reader.text("PGRST_DB_PRE_CONFIG").map(|text| Qualified::parse(&text)),
             database_settings: reader.boolean("PGRST_DB_CONFIG", true)?,
             channel: parts::channel(&reader)?,
+            automatic_recovery: reader.boolean("PGRST_DB_POOL_AUTOMATIC_RECOVERY", true)?,
             max_rows: parts::max_rows(&reader)?,
             aggregates: reader.boolean("PGRST_DB_AGGREGATES_ENABLED", false)?,
             plans: reader.boolean("PGRST_DB_PLAN_ENABLED", false)?,
@@ -140,6 +145,7 @@ impl Config {
             app_settings: sources.app_settings(),
             tokens: token::read(&reader)?,
             log_level: parts::log_level(&reader)?,
+            log_query: parts::log_query(&reader)?,
             log_format: parts::log_format(&reader)?,
             openapi: parts::openapi(&reader)?,
             verbose_errors: reader.choice(

@@ -131,6 +131,12 @@ pub(super) fn log_level(reader: &Reader<'_>) -> Result<LogLevel, ConfigError> {
     reader.choice("PGRST_LOG_LEVEL", &LEVELS, LogLevel::Error)
 }
 
+/// A boolean; the words are those of PostgREST 13.
+pub(super) fn log_query(reader: &Reader<'_>) -> Result<bool, ConfigError> {
+    let choices = [("true", true), ("false", false), ("main-query", true), ("disabled", false)];
+    reader.choice("PGRST_LOG_QUERY", &choices, false)
+}
+
 pub(super) fn log_format(reader: &Reader<'_>) -> Result<LogFormat, ConfigError> {
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     reader.choice("GATEHOUSE_LOG_FORMAT", &formats, LogFormat::default())

@@ -12,6 +12,8 @@ use super::{ClaimPath, Secret};
 pub(crate) struct TokenSettings {
     /// A secret, a JWK or a JWKS, as text that the core reads.
     pub(crate) keys: Secret,
+    /// Whether they were given in base64.
+    pub(crate) is_base64: bool,
     /// As given, for showing that it is there.
     pub(crate) audience: Option<String>,
     pub(crate) role_claim: ClaimPath,
@@ -33,7 +35,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Option<TokenSettings>, ConfigE
     let keys = Secret::new(if is_base64 { decode(reader, &text)? } else { text });
     gatehouse_core::jwt::KeySet::parse(keys.expose())
         .map_err(|_| reader.secret_error(SECRET, SECRET_ALLOWED))?;
-    Ok(Some(TokenSettings { keys, audience, role_claim, cache_size }))
+    Ok(Some(TokenSettings { keys, is_base64, audience, role_claim, cache_size }))
 }
 
 /// Base64 in either alphabet; what is inside may be any bytes, so it becomes the key of a JWK.

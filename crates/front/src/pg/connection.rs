@@ -117,6 +117,11 @@ impl Connection {
         self.state
     }
 
+    /// Whether it keeps statements prepared.
+    pub(super) fn prepares(&self) -> bool {
+        self.statements.are_kept()
+    }
+
     pub(super) fn into_parts(self) -> (Socket, BytesMut) {
         (self.socket, self.input)
     }

@@ -53,6 +53,25 @@ pub(crate) enum ConnectError {
 }
 
 impl PgError {
+    /// Whether the server went away, is going, or can not be reached.
+    pub(crate) fn is_loss(&self) -> bool {
+        match self {
+            Self::Broken(_)
+            | Self::Connect(ConnectError::Io(_) | ConnectError::Timeout | ConnectError::Waiting) => true,
+            Self::Connect(ConnectError::Refused(error)) => error.is_class("57"),
+            _ => false,
+        }
+    }
+
+    /// Whether the statement can not be run where the server is a standby.
+    pub(crate) fn is_of_standby(&self) -> bool {
+        match self {
+            Self::Connect(ConnectError::WrongKind) => true,
+            Self::Database { error, .. } => error.code() == "25006",
+            _ => false,
+        }
+    }
+
     /// Whether trying again can not help: the server is there and refuses who we are.
     pub(crate) fn is_permanent(&self) -> bool {
         match self {

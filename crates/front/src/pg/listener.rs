@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::error::PgError;
 use super::pipeline::Step;
 use super::socket::Socket;
-use crate::config::DatabaseUri;
+use crate::config::{DatabaseUri, SessionKind};
 
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -23,8 +23,10 @@ impl Listener {
     /// # Errors
     /// As for any connection.
     pub(crate) async fn open(uri: &DatabaseUri, sql: &str) -> Result<Self, PgError> {
-        // It is nobody's but ours, and listening is state of a session.
-        let own = DatabaseUri { is_shared: false, ..uri.clone() };
+        // It is nobody's but ours, and listening is state of a session. Of several servers only the
+        // one that is written to notifies.
+        let session = if uri.endpoints.len() > 1 { SessionKind::ReadWrite } else { uri.session };
+        let own = DatabaseUri { is_shared: false, session, ..uri.clone() };
         let mut connection = Connection::open(&own, false).await?;
         connection.run(&[Step::new(sql, &[], &[])]).await?;
         let (socket, input) = connection.into_parts();

@@ -2,10 +2,11 @@
 
 mod backoff;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use backoff::Backoff;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::connection::{Connection, Row, State};
@@ -18,11 +19,14 @@ use crate::config::{DatabaseUri, PoolLimits};
 pub(crate) struct Pool {
     uri: DatabaseUri,
     limits: PoolLimits,
+    /// As in the limits, until the configuration is read again.
+    prepared_statements: AtomicBool,
     idle: Arc<Idle>,
     permits: Arc<Semaphore>,
     /// A place for each that may wait for a permit.
     places: Semaphore,
     backoff: Backoff,
+    lost: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +67,16 @@ impl Pool {
     pub(crate) fn new(uri: DatabaseUri, limits: PoolLimits) -> Self {
         let permits = Arc::new(Semaphore::new(limits.size));
         let places = Semaphore::new(limits.queue.min(Semaphore::MAX_PERMITS));
-        Self { uri, limits, idle: Arc::default(), permits, places, backoff: Backoff::default() }
+        Self {
+            uri,
+            limits,
+            prepared_statements: AtomicBool::new(limits.prepared_statements),
+            idle: Arc::default(),
+            permits,
+            places,
+            backoff: Backoff::default(),
+            lost: Notify::new(),
+        }
     }
 
     /// Runs the steps as one transaction on one connection, in one flight, and gives the rows of
@@ -74,9 +87,28 @@ impl Pool {
     /// - [`PgError::Broken`]: nothing is known.
     /// - [`PgError::Database`]: everything was rolled back.
     pub(crate) async fn run(&self, steps: &[Step<'_>]) -> Result<Vec<Row>, PgError> {
+        let ran = self.try_run(steps).await;
+        if ran.as_ref().is_err_and(PgError::is_loss) {
+            self.lost.notify_one();
+        }
+        ran
+    }
+
+    async fn try_run(&self, steps: &[Step<'_>]) -> Result<Vec<Row>, PgError> {
         let mut lease = self.lease().await?;
         let Some(connection) = lease.connection.as_mut() else { return Err(PgError::AcquisitionTimeout) };
         connection.run(steps).await
+    }
+
+    /// Waits until somebody has found the database gone.
+    pub(crate) async fn lost(&self) {
+        self.lost.notified().await;
+    }
+
+    /// Whether statements are kept prepared, on the connections of from now on; others are closed when
+    /// they are free.
+    pub(crate) fn prepare_statements(&self, prepared_statements: bool) {
+        self.prepared_statements.store(prepared_statements, Ordering::Relaxed);
     }
 
     /// Closes connections that had nothing to do for too long.
@@ -95,24 +127,29 @@ impl Pool {
 
     async fn lease(&self) -> Result<Lease, PgError> {
         let permit = self.permit().await?;
+        let prepared = self.prepared_statements.load(Ordering::Relaxed);
         let connection = loop {
             match self.idle.pop() {
-                Some(connection) if !connection.is_over(&self.limits) && connection.is_usable() => {
+                Some(connection)
+                    if connection.prepares() == prepared
+                        && !connection.is_over(&self.limits)
+                        && connection.is_usable() =>
+                {
                     break connection;
                 }
                 Some(_) => {}
-                None => break self.open().await?,
+                None => break self.open(prepared).await?,
             }
         };
         Ok(Lease { connection: Some(connection), idle: Arc::clone(&self.idle), permit: Some(permit) })
     }
 
     /// A server that could not be reached is left alone for a moment: nobody has to wait for it.
-    async fn open(&self) -> Result<Connection, PgError> {
+    async fn open(&self, prepared_statements: bool) -> Result<Connection, PgError> {
         if self.backoff.is_on() {
             return Err(PgError::Connect(ConnectError::Waiting));
         }
-        let opened = Connection::open(&self.uri, self.limits.prepared_statements).await;
+        let opened = Connection::open(&self.uri, prepared_statements).await;
         match &opened {
             Ok(_) => self.backoff.end(),
             Err(_) => self.backoff.begin(),

@@ -59,6 +59,10 @@ impl Statements {
         }
     }
 
+    pub(super) fn are_kept(&self) -> bool {
+        self.kept
+    }
+
     /// Starts a pipeline: gives the names to close with it.
     pub(super) fn start(&mut self) -> Vec<Box<str>> {
         self.in_flight.clear();

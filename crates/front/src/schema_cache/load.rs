@@ -14,6 +14,18 @@ use crate::pg::{PgError, Pool, Row, Step, Value, oid};
 /// Names come out qualified when nothing is on the search path.
 const PATH: &str = "select pg_catalog.set_config('search_path', '', true)";
 
+const VERSION: &str = "select pg_catalog.current_setting('server_version_num')";
+/// Of the version from which on a role can be granted to set what only superusers may set.
+const WITH_PARAMETER_PRIVILEGES: u32 = 150_000;
+const ROLES: [&str; 2] = [
+    concat!(include_str!("roles.sql"), "and g.context = 'user'"),
+    concat!(
+        include_str!("roles.sql"),
+        "and (g.context = 'user' or g.context = 'superuser'
+            and pg_catalog.has_parameter_privilege(g.name, 'set'))"
+    ),
+];
+
 /// Why there is no schema cache.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
@@ -56,6 +68,7 @@ pub(crate) async fn load(pool: &Pool, scope: Scope<'_>) -> Result<SchemaCache, L
     let hoisted = serde_json::to_vec(scope.hoisted_settings)?;
     let (exposed, wider): ([Value<'_>; 1], [Value<'_>; 1]) = ([Some(&schemas)], [Some(&with_extra)]);
     let routines: [Value<'_>; 2] = [Some(&schemas), Some(&hoisted)];
+    let has_privileges = version(pool).await? >= WITH_PARAMETER_PRIVILEGES;
     let steps = [
         Step::new(PATH, &[], &[]),
         Step::kept(include_str!("relations.sql"), &[oid::JSON], &exposed),
@@ -65,10 +78,16 @@ pub(crate) async fn load(pool: &Pool, scope: Scope<'_>) -> Result<SchemaCache, L
         Step::kept(include_str!("routines.sql"), &[oid::JSON, oid::JSON], &routines),
         Step::kept(include_str!("representations.sql"), &[], &[]),
         Step::kept(include_str!("handlers.sql"), &[oid::JSON], &exposed),
-        Step::kept(include_str!("roles.sql"), &[], &[]),
+        Step::kept(ROLES[usize::from(has_privileges)], &[], &[]),
     ];
     let rows = pool.run(&steps).await?;
     build(&rows, scope.schemas)
+}
+
+async fn version(pool: &Pool) -> Result<u32, LoadError> {
+    let rows = pool.run(&[Step::kept(VERSION, &[], &[])]).await?;
+    let [version] = rows.first().map(Row::columns).unwrap_or_default();
+    Ok(serde_json::from_slice(&version.unwrap_or_default())?)
 }
 
 fn build(rows: &[Row], schemas: &[String]) -> Result<SchemaCache, LoadError> {

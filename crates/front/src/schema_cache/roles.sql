@@ -1,5 +1,6 @@
 -- Settings of the roles that the login role is a member of, one JSON object a row; see
 -- `RoleSetting`. Only those that the login role may set, since they are set before the role is.
+-- What follows this is the condition for those; see `load.rs`.
 select
   pg_catalog.json_build_object(
     'role', r.rolname,
@@ -17,4 +18,3 @@ cross join lateral (
 join pg_catalog.pg_settings g on g.name = s.name
 where
   m.member = (select u.oid from pg_catalog.pg_roles u where u.rolname = current_user)
-  and (g.context = 'user' or s.name = 'default_transaction_isolation')

@@ -100,8 +100,8 @@ fn text(sql: &mut Statement, value: impl Into<Bytes>) -> &mut Statement {
 pub(crate) fn isolation(level: &str) -> Option<&'static str> {
     let level = level.trim_matches(['"', '\'']).to_ascii_lowercase();
     match level.as_str() {
-        "repeatable read" => Some("set transaction isolation level repeatable read"),
-        "serializable" => Some("set transaction isolation level serializable"),
+        "repeatable read" => Some("set local transaction_isolation = 'repeatable read'"),
+        "serializable" => Some("set local transaction_isolation = 'serializable'"),
         _ => None,
     }
 }

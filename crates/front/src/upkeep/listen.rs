@@ -3,61 +3,123 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::{FIRST_PAUSE, LONGEST_PAUSE, Reload};
 use crate::app::App;
-use crate::pg::Listener;
+use crate::pg::{Listener, PgError};
 use crate::sql::quote_identifier;
 
-/// Listens as long as the process lives. After the connection was lost, everything may have
-/// changed.
-pub(super) async fn run(app: Arc<App>, ask: mpsc::Sender<Reload>) {
-    let Some(channel) = app.config().channel.clone() else { return };
-    let sql = format!("listen {}", quote_identifier(&channel));
-    let (mut pause, mut lost) = (FIRST_PAUSE, false);
+/// Listens as long as the process lives, where the configuration says; `tried` is told when the first
+/// attempt is over.
+pub(super) async fn run(app: Arc<App>, ask: mpsc::Sender<Reload>, tried: oneshot::Sender<()>) {
+    let mut channel = app.channel();
+    let mut ear = Ear { app, ask, tried: Some(tried), missed: false, is_warned: false };
     loop {
-        match Listener::open(app.database.pool().uri(), &sql).await {
-            Ok(listener) => {
-                pause = FIRST_PAUSE;
-                let missed = lost && !(send(&ask, Reload::Config).await && send(&ask, Reload::Schema).await);
-                if missed || !follow(listener, &ask).await {
+        let name = channel.borrow_and_update().clone();
+        let ended = async {
+            match name {
+                Some(name) => ear.listen(&name).await,
+                None => ear.tried(),
+            }
+            // Nothing more to do until there is another channel.
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = ended => {}
+            changed = channel.changed() => if changed.is_err() { return },
+        }
+        ear.missed = true;
+    }
+}
+
+struct Ear {
+    app: Arc<App>,
+    ask: mpsc::Sender<Reload>,
+    tried: Option<oneshot::Sender<()>>,
+    /// Something may have changed unheard.
+    missed: bool,
+    is_warned: bool,
+}
+
+impl Ear {
+    /// Ends when the database will never let us, or nobody wants to know any more.
+    async fn listen(&mut self, channel: &str) {
+        let sql = format!("listen {}", quote_identifier(channel));
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let opened = Listener::open(self.app.database.pool().uri(), &sql).await;
+            self.tried();
+            match opened {
+                Ok(listener) => {
+                    pause = FIRST_PAUSE;
+                    if !self.catch_up().await || !self.follow(listener).await {
+                        return;
+                    }
+                    self.lose().await;
+                }
+                Err(error) if error.is_permanent() => {
+                    tracing::warn!(%error, channel, "not listening");
                     return;
                 }
-                lost = true;
+                Err(error) => pause = self.fail(&error, pause).await,
             }
-            Err(error) if error.is_permanent() => {
-                tracing::warn!(%error, channel, "not listening");
-                return;
-            }
-            Err(_) => {
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                lost = true;
-            }
-        }
-        app.mark_stale();
-        sleep(jittered(pause)).await;
-    }
-}
-
-/// Passes notifications on until the connection breaks; false when nobody wants them any more.
-async fn follow(mut listener: Listener, ask: &mpsc::Sender<Reload>) -> bool {
-    while let Ok(payload) = listener.next().await {
-        let reload = match payload.as_str() {
-            "" | "reload schema" => Reload::Schema,
-            "reload config" => Reload::Config,
-            _ => continue,
-        };
-        if !send(ask, reload).await {
-            return false;
+            sleep(jittered(pause)).await;
         }
     }
-    true
-}
 
-async fn send(ask: &mpsc::Sender<Reload>, reload: Reload) -> bool {
-    ask.send(reload).await.is_ok()
+    fn tried(&mut self) {
+        let _ = self.tried.take().map(|tried| tried.send(()));
+    }
+
+    /// The next pause.
+    async fn fail(&mut self, error: &PgError, pause: Duration) -> Duration {
+        if !error.is_of_standby() {
+            self.lose().await;
+            return (pause * 2).min(LONGEST_PAUSE);
+        }
+        if !std::mem::replace(&mut self.is_warned, true) {
+            tracing::warn!("a standby notifies nobody: not listening before there is a primary");
+        }
+        self.missed = self.app.is_stale();
+        self.catch_up().await;
+        self.missed = true;
+        LONGEST_PAUSE
+    }
+
+    async fn lose(&mut self) {
+        self.missed = true;
+        self.app.mark_stale();
+        if !self.app.config().automatic_recovery {
+            self.send(Reload::Lost).await;
+        }
+    }
+
+    /// Asks for all that may have changed; false when nobody wants to know any more.
+    async fn catch_up(&mut self) -> bool {
+        let missed = std::mem::replace(&mut self.missed, false);
+        !missed || (self.send(Reload::Config).await && self.send(Reload::Schema).await)
+    }
+
+    /// Passes notifications on until the connection breaks; false when nobody wants them any more.
+    async fn follow(&self, mut listener: Listener) -> bool {
+        while let Ok(payload) = listener.next().await {
+            let reload = match payload.as_str() {
+                "" | "reload schema" => Reload::Schema,
+                "reload config" => Reload::Config,
+                _ => continue,
+            };
+            if !self.send(reload).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn send(&self, reload: Reload) -> bool {
+        self.ask.send(reload).await.is_ok()
+    }
 }
 
 /// Several fronts do not come back in the same moment.

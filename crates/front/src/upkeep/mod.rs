@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{interval, sleep};
 
 use crate::app::App;
@@ -27,6 +27,8 @@ const TIDY: Duration = Duration::from_secs(10);
 pub(super) enum Reload {
     Config,
     Schema,
+    /// Nothing: the database is gone, and is not to be waited for.
+    Lost,
 }
 
 /// Why the process can not go on.
@@ -38,16 +40,31 @@ pub(crate) enum UpkeepError {
     Database(#[from] LoadError),
     #[error("{0}")]
     File(String),
+    #[error("the database was lost, and db-pool-automatic-recovery is off")]
+    Lost,
 }
 
-/// Reads all for the first time, then whenever it is asked to; only ends with an error, and only
-/// the first time.
+impl UpkeepError {
+    fn is_loss(&self) -> bool {
+        match self {
+            Self::Database(LoadError::Database(error)) => error.is_loss(),
+            Self::Lost => true,
+            _ => false,
+        }
+    }
+}
+
+/// Reads all for the first time, then whenever it is asked to. Only ends with an error: the first
+/// time, or when the database is gone and not to be waited for.
 pub(crate) async fn run(app: Arc<App>) -> Result<(), UpkeepError> {
     let (ask, mut asked) = mpsc::channel(16);
     tokio::spawn(signals(ask.clone()));
     tokio::spawn(tidy(Arc::clone(&app)));
+    tokio::spawn(notice_losses(Arc::clone(&app), ask.clone()));
+    let (tried, listening) = oneshot::channel();
+    tokio::spawn(listen::run(Arc::clone(&app), ask, tried));
     // Before anything is read, so that no change goes by unheard.
-    tokio::spawn(listen::run(Arc::clone(&app), ask));
+    let _ = listening.await;
     read_config(&app).await?;
     read_schema(&app).await?;
     while let Some(first) = asked.recv().await {
@@ -56,14 +73,22 @@ pub(crate) async fn run(app: Arc<App>) -> Result<(), UpkeepError> {
         while let Ok(more) = asked.try_recv() {
             all.push(more);
         }
-        if let Err(error) = reload(&app, &all).await {
-            tracing::error!(%error, "what is known of the database stays as it was");
+        match reload(&app, &all).await {
+            Err(error) if error.is_loss() && !app.config().automatic_recovery => {
+                tracing::error!(%error, "ending");
+                return Err(UpkeepError::Lost);
+            }
+            Err(error) => tracing::error!(%error, "what is known of the database stays as it was"),
+            Ok(()) => {}
         }
     }
     Ok(())
 }
 
 async fn reload(app: &App, what: &[Reload]) -> Result<(), UpkeepError> {
+    if what.contains(&Reload::Lost) {
+        return Err(UpkeepError::Lost);
+    }
     if what.contains(&Reload::Config) {
         read_config(app).await?;
     }
@@ -91,6 +116,21 @@ async fn signals(ask: mpsc::Sender<Reload>) {
     }
 }
 
+/// Where nobody listens, it is a request that finds the database gone: everything may have changed.
+async fn notice_losses(app: Arc<App>, ask: mpsc::Sender<Reload>) {
+    loop {
+        app.database.pool().lost().await;
+        if app.config().channel.is_some() {
+            continue;
+        }
+        for reload in [Reload::Config, Reload::Schema] {
+            if ask.send(reload).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
 async fn tidy(app: Arc<App>) {
     let mut ticks = interval(TIDY);
     loop {
@@ -100,13 +140,15 @@ async fn tidy(app: Arc<App>) {
     }
 }
 
-/// The file, and what the database says now. The pools and the listeners stay as they are.
+/// The file, and what the database says now. Where the front listens and how many connections it has
+/// stays as it is.
 async fn read_config(app: &App) -> Result<(), UpkeepError> {
     let sources = app.sources.read_again().map_err(UpkeepError::File)?;
     let mut config = Config::read(&sources)?;
     if config.database_settings {
         let pre_config = config.pre_config.as_ref();
-        let settings = patiently(|| settings::read(app.database.pool(), pre_config)).await?;
+        let read = || settings::read(app.database.pool(), pre_config);
+        let settings = patiently(config.automatic_recovery, read).await?;
         config = Config::read(&sources.with_database(settings))?;
     }
     app.set_config(config).map_err(|_| LoadError::Keys)?;
@@ -123,7 +165,8 @@ async fn read_schema(app: &App) -> Result<(), UpkeepError> {
         hoisted_settings: &config.hoisted_settings,
     };
     let begun = Instant::now();
-    let cache = patiently(|| schema_cache::load(app.database.pool(), scope)).await;
+    let load = || schema_cache::load(app.database.pool(), scope);
+    let cache = patiently(config.automatic_recovery, load).await;
     let cache = cache.inspect_err(|_| app.metrics.load_failed())?;
     app.metrics.loaded(begun.elapsed());
     tracing::info!(relations = cache.len(), "schema cache loaded");
@@ -131,15 +174,15 @@ async fn read_schema(app: &App) -> Result<(), UpkeepError> {
     Ok(())
 }
 
-/// Tries until it succeeds or the refusal is final.
-async fn patiently<T, F>(mut read: impl FnMut() -> F) -> Result<T, LoadError>
+/// Tries until it succeeds or the refusal is final; only once without `recovery`.
+async fn patiently<T, F>(recovery: bool, mut read: impl FnMut() -> F) -> Result<T, LoadError>
 where
     F: Future<Output = Result<T, LoadError>>,
 {
     let mut pause = FIRST_PAUSE;
     loop {
         let error = match read().await {
-            Err(LoadError::Database(error)) if may_pass(&error) => error,
+            Err(LoadError::Database(error)) if recovery && may_pass(&error) => error,
             other => return other,
         };
         tracing::warn!(%error, "the database could not be read; trying again");

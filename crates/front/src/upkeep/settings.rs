@@ -8,7 +8,7 @@ use crate::schema_cache::LoadError;
 use crate::sql;
 
 /// The names that count there.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "client_error_verbosity",
     "db_aggregates_enabled",
     "db_anon_role",
@@ -32,6 +32,7 @@ const NAMES: [&str; 23] = [
     "server_cors_allowed_origins",
     "server_timing_enabled",
     "server_trace_header",
+    "url_use_legacy_target_names",
 ];
 
 /// Reads them, after the operator's function has had its say if there is one.
