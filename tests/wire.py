@@ -7,6 +7,9 @@ import threading
 import urllib.parse
 
 
+TLS_REQUEST = (80877103).to_bytes(4, "big")
+
+
 class Recorder:
     """Knows PostgreSQL's protocol just enough to tell messages apart; start-up messages are left out."""
 
@@ -60,8 +63,10 @@ class Recorder:
                         self._note(client, "|")
                     else:
                         buffer += data
-                        if not begun and len(buffer) >= 4:
-                            begun, buffer = True, buffer[int.from_bytes(buffer[:4], "big"):]
+                        while not begun and len(buffer) >= 8:
+                            # The question whether there is TLS comes before the message that begins.
+                            begun = buffer[4:8] != TLS_REQUEST
+                            buffer = buffer[int.from_bytes(buffer[:4], "big"):]
                         while begun and len(buffer) >= 5:
                             end = 1 + int.from_bytes(buffer[1:5], "big")
                             if len(buffer) < end:

@@ -1,20 +1,35 @@
 //! A libpq connection string: `postgresql://…` or `key=value …`, with libpq's environment names
-//! (`PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`) for what it leaves out.
+//! (`PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGSSLMODE` …) for what it leaves out.
 
 mod syntax;
+mod tls;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Secret;
+pub(crate) use tls::{ChannelBinding, DatabaseTls, Roots, TlsMode, TlsVersion};
 
 type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Where a server may listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    Tcp { host: String, port: u16 },
+    Tcp {
+        /// Whom the server's certificate has to name.
+        host: String,
+        /// Where it is, if that is not to be looked up by its name.
+        address: Option<String>,
+        port: u16,
+    },
     Unix(PathBuf),
+}
+
+impl Endpoint {
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self, Self::Tcp { .. })
+    }
 }
 
 /// How to reach and enter a database.
@@ -34,6 +49,7 @@ pub(crate) struct DatabaseUri {
     pub(crate) connect_timeout: Duration,
     /// Which servers will do: the first endpoint whose server is one is taken.
     pub(crate) session: SessionKind,
+    pub(crate) tls: Arc<DatabaseTls>,
 }
 
 /// `target_session_attrs`.
@@ -101,8 +117,11 @@ impl DatabaseUri {
             .find_or("user", "PGUSER", lookup)
             .or_else(|| lookup("USER"))
             .ok_or("a connection string with a user")?;
+        let endpoints = endpoints(&options, lookup)?;
+        let needs_roots = endpoints.iter().any(Endpoint::is_tcp);
         Ok(Self {
-            endpoints: endpoints(&options, lookup)?,
+            tls: Arc::new(DatabaseTls::read(&options, lookup, needs_roots)?),
+            endpoints,
             password: options.find_or("password", "PGPASSWORD", lookup).map(Secret::new),
             database: options.find_or("dbname", "PGDATABASE", lookup).unwrap_or_else(|| user.clone()),
             is_shared: true,
@@ -122,17 +141,11 @@ fn check(options: &Options) -> Result<(), String> {
         match key.as_str() {
             "host" | "hostaddr" | "port" | "user" | "password" | "dbname" | "application_name"
             | "options" | "connect_timeout" => {}
-            "sslmode" if matches!(value.as_str(), "disable" | "allow" | "prefer" | "") => {}
-            "sslmode" => {
-                return Err(
-                    "sslmode disable, allow or prefer: this version has no TLS to the database".into()
-                );
-            }
             "target_session_attrs" if SESSIONS.iter().any(|(name, _)| name == value) => {}
             "target_session_attrs" => {
                 return Err("target_session_attrs as libpq documents it".into());
             }
-            ignored if IGNORED.contains(&ignored) => {}
+            known if IGNORED.contains(&known) || tls::OPTIONS.contains(&known) => {}
             // The key is not told: in a malformed string it may be a piece of the password.
             _ => return Err("only connection options that libpq documents".into()),
         }
@@ -146,26 +159,40 @@ fn session(options: &Options, lookup: &Lookup<'_>) -> SessionKind {
 }
 
 fn endpoints(options: &Options, lookup: &Lookup<'_>) -> Result<Vec<Endpoint>, String> {
-    let hosts = options.find("hostaddr").map(str::to_owned);
-    let hosts = hosts.or_else(|| options.find_or("host", "PGHOST", lookup));
+    let addresses = options.find_or("hostaddr", "PGHOSTADDR", lookup);
+    let names = options.find_or("host", "PGHOST", lookup);
+    let hosts = names.as_ref().or(addresses.as_ref()).map_or("", String::as_str);
+    let hosts: Vec<_> = hosts.split(',').collect();
+    // Without names, the addresses are the hosts.
+    let addresses: Vec<_> = match (&names, &addresses) {
+        (Some(_), Some(list)) => list.split(',').collect(),
+        _ => Vec::new(),
+    };
+    if !addresses.is_empty() && addresses.len() != hosts.len() {
+        return Err("as many addresses in hostaddr as names in host".into());
+    }
     let ports = options.find_or("port", "PGPORT", lookup).unwrap_or_default();
     let ports: Vec<_> = ports.split(',').map(port).collect::<Result<_, _>>()?;
-    let hosts = hosts.unwrap_or_default();
-    let hosts: Vec<_> = hosts.split(',').collect();
     if ports.len() > 1 && ports.len() != hosts.len() {
         return Err("one port, or as many ports as hosts".into());
     }
     let port_of = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
-    Ok(hosts.iter().enumerate().map(|(index, host)| endpoint(host, port_of(index))).collect())
+    let endpoint = |(index, host): (usize, &&str)| endpoint(host, addresses.get(index), port_of(index));
+    Ok(hosts.iter().enumerate().map(endpoint).collect())
 }
 
-fn endpoint(host: &str, port: u16) -> Endpoint {
-    let directory = if host.is_empty() { DEFAULT_SOCKET_DIRECTORY } else { host };
-    if directory.starts_with('/') {
-        Endpoint::Unix(PathBuf::from(directory).join(format!(".s.PGSQL.{port}")))
-    } else {
-        Endpoint::Tcp { host: host.to_owned(), port }
+fn endpoint(host: &str, address: Option<&&str>, port: u16) -> Endpoint {
+    let address = address.filter(|address| !address.is_empty()).map(|&address| address.to_owned());
+    match (host, address) {
+        ("", Some(address)) => Endpoint::Tcp { host: address, address: None, port },
+        ("", None) => unix(DEFAULT_SOCKET_DIRECTORY, port),
+        (directory, None) if directory.starts_with('/') => unix(directory, port),
+        (host, address) => Endpoint::Tcp { host: host.to_owned(), address, port },
     }
+}
+
+fn unix(directory: &str, port: u16) -> Endpoint {
+    Endpoint::Unix(PathBuf::from(directory).join(format!(".s.PGSQL.{port}")))
 }
 
 fn port(text: &str) -> Result<u16, String> {

@@ -24,7 +24,9 @@ mod tests;
 mod token;
 
 pub(crate) use claim_path::ClaimPath;
-pub(crate) use database_uri::{DatabaseUri, Endpoint, SessionKind};
+pub(crate) use database_uri::{
+    ChannelBinding, DatabaseTls, DatabaseUri, Endpoint, Roots, SessionKind, TlsMode, TlsVersion,
+};
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};
 pub(crate) use http::{ForwardingHeader, Http, Limits, Proxies, Rate, TlsFiles};

@@ -91,7 +91,10 @@ fn a_uri_gives_every_part() {
     let parsed =
         uri("postgresql://us%40er:p%3Aw@db.example:6000/my%20db?connect_timeout=3&application_name=x")
             .unwrap();
-    assert_eq!(parsed.endpoints, [Endpoint::Tcp { host: "db.example".to_owned(), port: 6000 }]);
+    assert_eq!(
+        parsed.endpoints,
+        [Endpoint::Tcp { host: "db.example".to_owned(), address: None, port: 6000 }]
+    );
     assert_eq!((parsed.user.as_str(), parsed.database.as_str()), ("us@er", "my db"));
     assert_eq!(parsed.password.unwrap().expose(), "p:w");
     assert_eq!(parsed.connect_timeout, Duration::from_secs(3));
@@ -117,7 +120,7 @@ fn pairs_may_be_quoted_and_later_ones_win() {
 
 #[test]
 fn several_hosts_are_tried_in_order() {
-    let tcp = |host: &str, port| Endpoint::Tcp { host: host.to_owned(), port };
+    let tcp = |host: &str, port| Endpoint::Tcp { host: host.to_owned(), address: None, port };
     assert_eq!(uri("postgres://u@a:1,b:2/d").unwrap().endpoints, [tcp("a", 1), tcp("b", 2)]);
     assert_eq!(uri("postgres://u@a,b/d").unwrap().endpoints, [tcp("a", 5432), tcp("b", 5432)]);
     assert_eq!(uri("postgres://u@[::1]:7/d").unwrap().endpoints, [tcp("::1", 7)]);
@@ -125,8 +128,24 @@ fn several_hosts_are_tried_in_order() {
 }
 
 #[test]
+fn an_address_says_where_and_a_host_whom_to_expect_there() {
+    let tcp = |host: &str, address: Option<&str>| Endpoint::Tcp {
+        host: host.to_owned(),
+        address: address.map(str::to_owned),
+        port: 5432,
+    };
+    let endpoints = |text| uri(text).map(|parsed| parsed.endpoints);
+    assert_eq!(endpoints("host=a hostaddr=10.0.0.1").unwrap(), [tcp("a", Some("10.0.0.1"))]);
+    assert_eq!(endpoints("hostaddr=10.0.0.1").unwrap(), [tcp("10.0.0.1", None)]);
+    assert_eq!(
+        endpoints("host=a,b hostaddr=10.0.0.1,").unwrap(),
+        [tcp("a", Some("10.0.0.1")), tcp("b", None)]
+    );
+    assert!(endpoints("host=a,b hostaddr=10.0.0.1").is_err());
+}
+
+#[test]
 fn what_would_be_unsafe_to_ignore_in_a_connection_string_is_refused() {
-    assert!(uri("postgres://u@h/d?sslmode=verify-full").is_err());
     assert!(uri("postgres://u@h/d?target_session_attrs=some").is_err());
     let standby = uri("postgres://u@h/d?target_session_attrs=prefer-standby").unwrap();
     assert_eq!(standby.session, SessionKind::PreferStandby);

@@ -1,6 +1,7 @@
 //! One logged-in connection: runs pipelines, one at a time.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use fallible_iterator::FallibleIterator;
@@ -13,7 +14,7 @@ use super::pipeline::Step;
 use super::socket::Socket;
 use super::startup::{BackendKey, Startup};
 use super::statements::Statements;
-use crate::config::{DatabaseUri, Endpoint, PoolLimits, SessionKind};
+use crate::config::{DatabaseTls, DatabaseUri, Endpoint, PoolLimits, SessionKind};
 
 /// A buffer that grew beyond this for one request is not kept for the next, in bytes.
 const OUTPUT_KEPT: usize = 64 * 1024;
@@ -40,6 +41,7 @@ pub(super) struct Connection {
     step: usize,
     /// Where a request to cancel goes, and whom it names.
     pub(super) endpoint: Endpoint,
+    pub(super) tls: Arc<DatabaseTls>,
     pub(super) key: BackendKey,
     opened: Instant,
     /// Since when it has nothing to do.
@@ -96,7 +98,7 @@ impl Connection {
     }
 
     fn new(startup: Startup<'_>, key: BackendKey, endpoint: Endpoint, statements: Statements) -> Self {
-        let Startup { socket, input, .. } = startup;
+        let Startup { socket, input, uri, .. } = startup;
         let output = BytesMut::with_capacity(4 * 1024);
         let now = Instant::now();
         Self {
@@ -107,6 +109,7 @@ impl Connection {
             state: State::Idle,
             step: 0,
             endpoint,
+            tls: Arc::clone(&uri.tls),
             key,
             opened: now,
             rested: now,
@@ -120,6 +123,10 @@ impl Connection {
     /// Whether it keeps statements prepared.
     pub(super) fn prepares(&self) -> bool {
         self.statements.are_kept()
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.socket.is_encrypted()
     }
 
     pub(super) fn into_parts(self) -> (Socket, BytesMut) {
@@ -137,7 +144,7 @@ impl Connection {
     }
 
     /// Whether an idle connection still looks usable, without asking the server.
-    pub(super) fn is_usable(&self) -> bool {
+    pub(super) fn is_usable(&mut self) -> bool {
         self.state == State::Idle && self.input.is_empty() && self.socket.is_quiet()
     }
 

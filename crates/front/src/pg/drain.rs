@@ -7,7 +7,8 @@ use postgres_protocol::message::frontend;
 use tokio::time::timeout;
 
 use super::connection::{Connection, State};
-use super::socket::Socket;
+use super::error::ConnectError;
+use super::socket::{Encryption, Socket};
 
 /// How long a statement that nobody waits for may go on by itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -25,9 +26,17 @@ pub(super) async fn drain(mut connection: Connection) -> Option<Connection> {
     None
 }
 
+/// Encrypted if the connection is, for whoever reads the key can cancel as well.
+///
 /// Source: PostgreSQL documentation, "Canceling Requests in Progress".
-async fn cancel(connection: &Connection) -> std::io::Result<()> {
+async fn cancel(connection: &Connection) -> Result<(), ConnectError> {
     let mut output = BytesMut::new();
     frontend::cancel_request(connection.key.process_id, connection.key.secret_key, &mut output);
-    Socket::open(&connection.endpoint).await?.write(&mut output).await
+    let encryption = if connection.is_encrypted() { Encryption::Required } else { Encryption::None };
+    let mut socket = Socket::open(&connection.endpoint, &connection.tls, encryption).await?;
+    socket.write(&mut output).await?;
+    // The server closes when it has read. Closed before that, with its own bytes unread, the
+    // request could be lost.
+    let _ = socket.read(&mut output).await;
+    Ok(())
 }

@@ -5,6 +5,8 @@ use std::io;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::ErrorFields;
 
+use super::tls::TlsError;
+
 /// Why a pipeline gave no rows.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PgError {
@@ -32,6 +34,9 @@ pub(crate) enum PgError {
 /// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
+    /// With TLS and without, in the order of sslmode.
+    #[error("{first}; the other way, by sslmode: {second}")]
+    BothWays { first: Box<Self>, second: Box<Self> },
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("it asks for a way of authentication that is not supported")]
@@ -40,10 +45,14 @@ pub(crate) enum ConnectError {
     NoPassword,
     #[error("GATEHOUSE_SERVICE_DB_URI is not set")]
     NoService,
+    #[error("channel_binding=require, and its way of authentication is not tied to TLS")]
+    NotBound,
     #[error("{0}")]
     Refused(Box<DbError>),
     #[error("it did not answer in time")]
     Timeout,
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// It failed just before, and is given a moment.
     #[error("it could not be reached a moment ago")]
     Waiting,
@@ -74,9 +83,16 @@ impl PgError {
 
     /// Whether trying again can not help: the server is there and refuses who we are.
     pub(crate) fn is_permanent(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.is_permanent())
+    }
+}
+
+impl ConnectError {
+    fn is_permanent(&self) -> bool {
         match self {
-            Self::Connect(ConnectError::Method | ConnectError::NoPassword) => true,
-            Self::Connect(ConnectError::Refused(error)) => error.is_class("28") || error.code() == "3D000",
+            Self::BothWays { first, second } => first.is_permanent() && second.is_permanent(),
+            Self::Method | Self::NoPassword => true,
+            Self::Refused(error) => error.is_class("28") || error.code() == "3D000",
             _ => false,
         }
     }

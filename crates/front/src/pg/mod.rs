@@ -19,6 +19,7 @@ mod pool;
 mod socket;
 mod startup;
 mod statements;
+mod tls;
 
 pub(crate) use connection::Row;
 pub(crate) use error::{ConnectError, DbError, PgError};

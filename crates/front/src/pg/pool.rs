@@ -130,14 +130,12 @@ impl Pool {
         let prepared = self.prepared_statements.load(Ordering::Relaxed);
         let connection = loop {
             match self.idle.pop() {
-                Some(connection)
-                    if connection.prepares() == prepared
-                        && !connection.is_over(&self.limits)
-                        && connection.is_usable() =>
-                {
-                    break connection;
+                Some(mut connection) => {
+                    let fits = connection.prepares() == prepared && !connection.is_over(&self.limits);
+                    if fits && connection.is_usable() {
+                        break connection;
+                    }
                 }
-                Some(_) => {}
                 None => break self.open(prepared).await?,
             }
         };

@@ -1,20 +1,22 @@
 //! The start of a connection: start-up message, authentication, and the wait for the first
 //! `ReadyForQuery`.
 //!
-//! Source: PostgreSQL documentation, "Message Flow: Start-up"; RFC 5802 for SCRAM.
+//! Source: PostgreSQL documentation, "Message Flow: Start-up".
+
+mod attempt;
+mod scram;
 
 use std::io;
 
+use attempt::Attempt;
 use bytes::BytesMut;
-use fallible_iterator::FallibleIterator;
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
-use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
+use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 
 use super::error::{ConnectError, DbError};
 use super::socket::Socket;
-use crate::config::{DatabaseUri, Endpoint, Secret, SessionKind};
+use crate::config::{ChannelBinding, DatabaseUri, Endpoint, Secret, SessionKind};
 
 /// What identifies a backend to a request to cancel.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +30,7 @@ pub(super) struct Startup<'a> {
     pub(super) socket: Socket,
     /// Received and not yet read.
     pub(super) input: BytesMut,
-    uri: &'a DatabaseUri,
+    pub(super) uri: &'a DatabaseUri,
     key: BackendKey,
     kind: ServerKind,
 }
@@ -60,28 +62,14 @@ impl ServerKind {
     }
 }
 
-/// Requests share a connection: none may leave a statement, a temporary table or a cursor in it for
-/// the next. Without the extension the setting means nothing.
-const REFUSE_SESSION_STATE: (&str, &str) = ("pg_gatehouse.refuse_session_state", "on");
-/// SQLSTATE of a server, or a pooler, that does not understand what it was sent.
-const PROTOCOL_VIOLATION: &str = "08P01";
-
 impl<'a> Startup<'a> {
     /// Connects to one endpoint and logs in, if it is of the kind that is wanted.
     pub(super) async fn run(
         uri: &'a DatabaseUri,
-        endpoint: &Endpoint,
+        endpoint: &'a Endpoint,
         wanted: SessionKind,
     ) -> Result<(Self, BackendKey), ConnectError> {
-        let settings: &[_] = if uri.is_shared { &[REFUSE_SESSION_STATE] } else { &[] };
-        let mut startup = match Self::log_in(uri, endpoint, settings).await {
-            // A pooler in between may know no such parameter.
-            Err(ConnectError::Refused(error)) if error.code() == PROTOCOL_VIOLATION => {
-                tracing::warn!("the server refuses {}: store it for the login role", REFUSE_SESSION_STATE.0);
-                Self::log_in(uri, endpoint, &[]).await?
-            }
-            startup => startup?,
-        };
+        let mut startup = Attempt::new(uri, endpoint).run().await?;
         startup.wait_until_ready().await?;
         if !startup.kind.is(wanted) {
             return Err(ConnectError::WrongKind);
@@ -92,10 +80,9 @@ impl<'a> Startup<'a> {
 
     async fn log_in(
         uri: &'a DatabaseUri,
-        endpoint: &Endpoint,
+        socket: Socket,
         settings: &[(&str, &str)],
     ) -> Result<Self, ConnectError> {
-        let socket = Socket::open(endpoint).await?;
         let input = BytesMut::with_capacity(8 * 1024);
         let (key, kind) = (BackendKey::default(), ServerKind::default());
         let mut startup = Self { socket, input, uri, key, kind };
@@ -119,7 +106,12 @@ impl<'a> Startup<'a> {
     }
 
     async fn authenticate(&mut self) -> Result<(), ConnectError> {
-        match self.receive().await? {
+        let asked = self.receive().await?;
+        let bound = matches!(asked, Message::AuthenticationSasl(_));
+        if self.uri.tls.channel_binding == ChannelBinding::Require && !bound {
+            return Err(ConnectError::NotBound);
+        }
+        match asked {
             Message::AuthenticationOk => return Ok(()),
             Message::AuthenticationCleartextPassword => {
                 let password = self.password()?.as_bytes();
@@ -137,28 +129,6 @@ impl<'a> Startup<'a> {
             Message::AuthenticationOk => Ok(()),
             _ => Err(unexpected()),
         }
-    }
-
-    async fn scram(&mut self, body: &AuthenticationSaslBody) -> Result<(), ConnectError> {
-        let mut mechanisms = body.mechanisms();
-        while let Some(mechanism) = mechanisms.next()? {
-            if mechanism == SCRAM_SHA_256 {
-                return self.scram_sha_256().await;
-            }
-        }
-        Err(ConnectError::Method)
-    }
-
-    async fn scram_sha_256(&mut self) -> Result<(), ConnectError> {
-        let mut scram = ScramSha256::new(self.password()?.as_bytes(), ChannelBinding::unsupported());
-        self.send(|output| frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), output)).await?;
-        let Message::AuthenticationSaslContinue(body) = self.receive().await? else {
-            return Err(unexpected());
-        };
-        scram.update(body.data())?;
-        self.send(|output| frontend::sasl_response(scram.message(), output)).await?;
-        let Message::AuthenticationSaslFinal(body) = self.receive().await? else { return Err(unexpected()) };
-        Ok(scram.finish(body.data())?)
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), ConnectError> {
