@@ -265,6 +265,9 @@ def cluster(folder):  # noqa: F811
         with server() as connection:
             connection.execute("create extension pg_gatehouse; select auth.rotate_signing_key(); select auth.stage_signing_key('RS256')")
             connection.execute("select auth.keyed_hash('one', 'x'), auth.seal('row', 'x')")
+            # The background worker makes the audit's own when it writes the first event.
+            while not connection.execute("select 1 from auth.secret where name = 'audit'").fetchall():
+                time.sleep(0.05)
             yield server, key_file, folder, old
     finally:
         as_server(BIN / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
