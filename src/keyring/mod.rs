@@ -10,6 +10,8 @@
 //! - The backend that changed the keys empties the shared entry right after its commit became
 //!   visible and before its client hears of it. An entry is filled only if nobody emptied it
 //!   since before the table was read.
+//! - Between the commit and that moment others may see the new key and sign with it: a key that
+//!   neither cache knows is looked for in the table before its token is refused.
 //! - On a standby nothing would empty the shared entry, so it is not used there.
 
 use std::cell::OnceCell;
@@ -141,8 +143,12 @@ pub(crate) fn verify(text: &str, now: i64) -> Result<Accepted, Refusal> {
     let token = Unverified::parse(text)?;
     let keyring = load()?;
     if let Some(kid) = token.kid() {
-        let key = keyring.keys.get(kid).ok_or(Error::TokenKeyUnknown)?;
-        return key.verify(token, now);
+        if let Some(key) = keyring.keys.get(kid) {
+            return key.verify(token, now);
+        }
+        // Others may sign with a new key before its commit has told us of it.
+        let record = record::find(kid)?.ok_or(Error::TokenKeyUnknown)?;
+        return Key::read(record)?.verify(token, now);
     }
     // Without a name only those keys come into question that were said to make such tokens.
     let algorithm = token.algorithm();
@@ -157,6 +163,12 @@ pub(crate) fn verify(text: &str, now: i64) -> Result<Accepted, Refusal> {
 }
 
 impl Key {
+    fn read(record: Record) -> Result<Self, Refusal> {
+        let key = VerificationKey::from_jwk(&record.jwk)?;
+        let algorithm = record.algorithm.parse()?;
+        Ok(Self { key, algorithm, record })
+    }
+
     fn verify(&self, token: Unverified<'_>, now: i64) -> Result<Accepted, Refusal> {
         if self.record.verify_until.is_some_and(|until| until <= now) {
             return Err(Error::TokenKeyUnknown.into());
@@ -258,11 +270,7 @@ fn read() -> Result<Vec<Record>, Refusal> {
 fn parse(records: Vec<Record>) -> Result<Keyring, Refusal> {
     let keys = records
         .into_iter()
-        .map(|record| {
-            let key = VerificationKey::from_jwk(&record.jwk)?;
-            let algorithm = record.algorithm.parse()?;
-            Ok((record.kid.clone(), Key { key, algorithm, record }))
-        })
+        .map(|record| Ok((record.kid.clone(), Key::read(record)?)))
         .collect::<Result<_, Refusal>>()?;
     Ok(Keyring { keys, signer: OnceCell::new() })
 }

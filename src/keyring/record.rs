@@ -38,8 +38,7 @@ pub(super) fn read() -> Result<Vec<Record>, Refusal> {
     let mut records = Vec::new();
     let now = now();
     Table::open(c"signing_key")?.for_each(|row| {
-        let is_over = verify_until(row).is_some_and(|until| until <= now);
-        if !is_over && matches!(text(row, c"status")?.as_str(), "active" | "retiring") {
+        if verifies(row, now)? {
             match record(row) {
                 Ok(record) => records.push(record),
                 // One bad key must not stand in the way of the others.
@@ -51,6 +50,24 @@ pub(super) fn read() -> Result<Vec<Record>, Refusal> {
         Ok::<_, Refusal>(())
     })?;
     Ok(records)
+}
+
+/// The key of this name, if it verifies now.
+pub(super) fn find(kid: &str) -> Result<Option<Record>, Refusal> {
+    let mut found = None;
+    let now = now();
+    Table::open(c"signing_key")?.for_each(|row| {
+        if text(row, c"kid")? == kid && verifies(row, now)? {
+            found = Some(record(row)?);
+        }
+        Ok::<_, Refusal>(())
+    })?;
+    Ok(found)
+}
+
+fn verifies(row: &Row, now: i64) -> Result<bool, Refusal> {
+    let is_over = verify_until(row).is_some_and(|until| until <= now);
+    Ok(!is_over && matches!(text(row, c"status")?.as_str(), "active" | "retiring"))
 }
 
 /// The active key, opened with the master key.
