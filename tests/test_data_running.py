@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import json
+import pathlib
 import socket
 import subprocess
 import time
@@ -47,6 +48,18 @@ def test_without_the_database_every_request_is_answered_at_once_and_it_comes_bac
         gate.open()
         until(lambda: client.get("/genre").status_code == 200)
         until(lambda: client.get("/ready").status_code == 200)
+
+
+@pytest.mark.parametrize(("options", "probed"), [("", True), ("?keepalives=0", False)])
+def test_a_database_that_says_nothing_is_probed(options, probed):
+    """What the kernel has its timer for: 2 is the next probe of a connection that rests."""
+    with serve(DB_URI=uri("AUTHENTICATOR", DATABASE) + options) as client:
+        assert client.get("/genre").status_code == 200
+        with psycopg.connect(uri("DB"), autocommit=True) as owner:
+            ports = {port for port, in owner.execute("select client_port from pg_stat_activity where usename = 'authenticator' and datname = %s", [DATABASE])}
+        lines = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        timers = {int(line[5].split(":")[0], 16) for line in lines if int(line[1].split(":")[1], 16) in ports and line[3] == "01"}
+        assert timers == ({2} if probed else {0})
 
 
 def test_the_first_host_that_is_of_the_right_kind_is_taken():

@@ -1,6 +1,7 @@
 //! A libpq connection string: `postgresql://…` or `key=value …`, with libpq's environment names
 //! (`PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGSSLMODE` …) for what it leaves out.
 
+mod keepalive;
 mod syntax;
 mod tls;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Secret;
+pub(crate) use keepalive::Keepalive;
 pub(crate) use tls::{ChannelBinding, DatabaseTls, Roots, TlsMode, TlsVersion};
 
 type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -50,6 +52,7 @@ pub(crate) struct DatabaseUri {
     /// Which servers will do: the first endpoint whose server is one is taken.
     pub(crate) session: SessionKind,
     pub(crate) tls: Arc<DatabaseTls>,
+    pub(crate) keepalive: Keepalive,
 }
 
 /// `target_session_attrs`.
@@ -80,17 +83,7 @@ const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Options of libpq that change nothing here whatever their value.
-const IGNORED: [&str; 9] = [
-    "client_encoding",
-    "fallback_application_name",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "sslcompression",
-    "tcp_user_timeout",
-];
+const IGNORED: [&str; 4] = ["client_encoding", "fallback_application_name", "gssencmode", "sslcompression"];
 
 /// The options of a connection string in the order written; a later one wins.
 #[derive(Default)]
@@ -130,6 +123,7 @@ impl DatabaseUri {
                 .unwrap_or_else(|| "gatehouse".to_owned()),
             options: options.find_or("options", "PGOPTIONS", lookup),
             connect_timeout: connect_timeout(&options)?,
+            keepalive: Keepalive::read(&options)?,
             session: session(&options, lookup),
             user,
         })
@@ -145,7 +139,8 @@ fn check(options: &Options) -> Result<(), String> {
             "target_session_attrs" => {
                 return Err("target_session_attrs as libpq documents it".into());
             }
-            known if IGNORED.contains(&known) || tls::OPTIONS.contains(&known) => {}
+            known if IGNORED.contains(&known) => {}
+            known if tls::OPTIONS.contains(&known) || keepalive::OPTIONS.contains(&known) => {}
             // The key is not told: in a malformed string it may be a piece of the password.
             _ => return Err("only connection options that libpq documents".into()),
         }

@@ -25,7 +25,7 @@ mod token;
 
 pub(crate) use claim_path::ClaimPath;
 pub(crate) use database_uri::{
-    ChannelBinding, DatabaseTls, DatabaseUri, Endpoint, Roots, SessionKind, TlsMode, TlsVersion,
+    ChannelBinding, DatabaseTls, DatabaseUri, Endpoint, Keepalive, Roots, SessionKind, TlsMode, TlsVersion,
 };
 pub(crate) use dump::EXAMPLE;
 pub(crate) use host::{BindHost, Family};

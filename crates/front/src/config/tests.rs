@@ -102,6 +102,21 @@ fn a_uri_gives_every_part() {
 }
 
 #[test]
+fn a_silent_server_is_found_out_in_a_minute_and_a_half_or_as_the_uri_says() {
+    let of = |options: &str| uri(&format!("postgres://u@h/db?{options}")).map(|uri| uri.keepalive);
+    let usual = of("").unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!((usual.idle, usual.interval, usual.count), (Some(seconds(60)), seconds(10), 3));
+    assert_eq!((of("keepalives=0").unwrap().idle, of("keepalives_idle=0").unwrap()), (None, usual));
+    let own = of("keepalives_idle=5&keepalives_interval=2&keepalives_count=9&tcp_user_timeout=1500").unwrap();
+    assert_eq!((own.idle, own.interval, own.count), (Some(seconds(5)), seconds(2), 9));
+    assert_eq!(own.user_timeout, Some(Duration::from_millis(1500)));
+    for wrong in ["keepalives=yes", "keepalives_count=128", "keepalives_idle=-1", "tcp_user_timeout=1s"] {
+        assert!(of(wrong).unwrap_err().starts_with(wrong.split_once('=').unwrap().0), "{wrong}");
+    }
+}
+
+#[test]
 fn sockets_are_given_by_an_encoded_host_or_by_the_host_option() {
     let expected = [Endpoint::Unix(Path::new("/tmp/s/.s.PGSQL.6000").to_owned())];
     assert_eq!(uri("postgres://u@%2Ftmp%2Fs:6000/db").unwrap().endpoints, expected);

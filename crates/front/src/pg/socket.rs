@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use bytes::{Buf, BytesMut};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::unconstrained;
@@ -13,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::error::ConnectError;
 use super::tls::{self, TlsError};
-use crate::config::{DatabaseTls, Endpoint};
+use crate::config::{DatabaseTls, Endpoint, Keepalive};
 
 #[derive(Debug)]
 pub(super) enum Socket {
@@ -61,6 +62,23 @@ impl Socket {
             (false, Encryption::Required) => Err(TlsError::Unsupported),
             (false, _) => Ok(Self::Tcp(stream)),
         }
+    }
+
+    /// A peer that has gone without a word is found out, also by who only waits for an answer.
+    pub(super) fn keep_alive(&self, keepalive: Keepalive) -> io::Result<()> {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) => return Ok(()),
+        };
+        let socket = SockRef::from(stream);
+        if let Some(idle) = keepalive.idle {
+            let probes = TcpKeepalive::new().with_time(idle).with_interval(keepalive.interval);
+            socket.set_tcp_keepalive(&probes.with_retries(keepalive.count))?;
+        }
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_user_timeout(keepalive.user_timeout)?;
+        Ok(())
     }
 
     pub(super) fn is_encrypted(&self) -> bool {

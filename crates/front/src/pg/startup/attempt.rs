@@ -68,6 +68,7 @@ impl<'a> Attempt<'a> {
 
     async fn log_in_with(&mut self, settings: &[(&str, &str)]) -> Result<Startup<'a>, ConnectError> {
         let socket = Socket::open(self.endpoint, &self.uri.tls, self.encryption).await?;
+        socket.keep_alive(self.uri.keepalive)?;
         self.was_encrypted = socket.is_encrypted();
         Startup::log_in(self.uri, socket, settings).await
     }
