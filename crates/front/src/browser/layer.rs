@@ -52,7 +52,7 @@ pub(crate) async fn auth_api(State(app): State<Arc<App>>, request: Request<Body>
     answer(app, request, Onward::Route(next), Api::Auth).await
 }
 
-/// Before the data API.
+/// The data API, with what stands before it.
 pub(crate) async fn data_api(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     answer(Arc::clone(&app), request, Onward::Data(app), Api::Data).await
 }
@@ -89,7 +89,7 @@ async fn answer(app: Arc<App>, request: Request<Body>, next: Onward, api: Api) -
         return api.respond(cross_site(), &parts);
     }
     let mut exchange = Exchange { app: &app, api, cookies, set: SetCookies::default() };
-    // Boxed: requests without cookies have no room for it to pay.
+    // Boxed: most requests have no cookies, and none of those is to hold room for this.
     let mut response = match Box::pin(exchange.run(&mut parts, body, tokens, next)).await {
         Ok(response) => response,
         Err(error) => api.respond(error, &parts),
