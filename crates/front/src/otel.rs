@@ -32,8 +32,7 @@ impl Exporter {
     /// # Errors
     /// One line that says what can not be followed.
     pub(crate) fn of_environment() -> Result<Option<Self>, String> {
-        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if !ENDPOINTS.iter().any(|name| is_set(&name)) {
+        if !ENDPOINTS.into_iter().any(is_set) {
             return Ok(None);
         }
         let exporter = SpanExporter::builder().with_http().build();
@@ -43,9 +42,8 @@ impl Exporter {
     }
 
     fn by(exporter: SpanExporter) -> Self {
-        let is_named = std::env::var_os("OTEL_SERVICE_NAME").is_some();
         let resource = Resource::builder();
-        let resource = if is_set(&"OTEL_SERVICE_NAME") { resource } else { resource.with_service_name(NAME) };
+        let resource = if is_set("OTEL_SERVICE_NAME") { resource } else { resource.with_service_name(NAME) };
         let provider =
             SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter);
         Self(provider.build())
@@ -58,6 +56,11 @@ impl Exporter {
         let layer = tracing_opentelemetry::layer().with_tracer(self.0.tracer(NAME));
         layer.with_filter(filter_fn(|metadata| metadata.target() == TARGET))
     }
+}
+
+/// An empty variable is none, as OpenTelemetry has it.
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 impl Drop for Exporter {
