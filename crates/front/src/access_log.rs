@@ -58,7 +58,9 @@ impl Entry {
         let peer = self.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
         let (id, user_agent) = (text(self.id.as_ref()), text(self.user_agent.as_ref()));
         for sql in response.extensions().get::<Queries>().iter().flat_map(|queries| &queries.0) {
-            tracing::info!(target: "gatehouse::query", id, "{sql}");
+            // A client's quoted name may hold anything, also what would begin a line of its own.
+            let line = sql.replace(char::is_control, " ");
+            tracing::info!(target: "gatehouse::query", id, "{line}");
         }
         let Self { method, uri, version, .. } = self;
         tracing::info!(

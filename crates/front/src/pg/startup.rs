@@ -107,8 +107,8 @@ impl<'a> Startup<'a> {
 
     async fn authenticate(&mut self) -> Result<(), ConnectError> {
         let asked = self.receive().await?;
-        let bound = matches!(asked, Message::AuthenticationSasl(_));
-        if self.uri.tls.channel_binding == ChannelBinding::Require && !bound {
+        let is_scram = matches!(asked, Message::AuthenticationSasl(_));
+        if self.uri.tls.channel_binding == ChannelBinding::Require && !is_scram {
             return Err(ConnectError::NotBound);
         }
         match asked {
